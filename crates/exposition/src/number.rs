@@ -1,0 +1,92 @@
+//! Numbers as Prometheus prints them.
+
+use std::fmt;
+
+/// Prints a value as Prometheus' own programs do, so that a page of ours and one of theirs can be compared by eye.
+///
+/// The text format takes any notation that Go's `strconv.ParseFloat` reads
+/// (<https://prometheus.io/docs/instrumenting/exposition_formats/>); what Prometheus' Go library writes is
+/// `strconv.FormatFloat(value, 'g', -1, 64)`: the fewest digits that read back as the same value, with an exponent of
+/// at least two digits when it is below -4 or from 6 up (for the shortest form Go takes 6 for `%g`'s precision,
+/// <https://pkg.go.dev/strconv#FormatFloat>). Infinities are `+Inf` and `-Inf`, and both zeros are `0`.
+#[derive(Clone, Copy, Debug)]
+pub struct Number(pub f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0;
+        if value.is_nan() {
+            return f.write_str("NaN");
+        }
+        if value.is_infinite() {
+            return f.write_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+        }
+        if value == 0.0 {
+            return f.write_str("0");
+        }
+        // Not by way of `log10`, which rounds up just below a power of ten.
+        let scientific = format!("{value:e}");
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        let exponent: i32 = exponent.parse().unwrap_or(0);
+        if (-4..6).contains(&exponent) {
+            return write!(f, "{value}");
+        }
+        // Rust has the same digits, but `e6` where Go writes `e+06`.
+        let sign = if exponent < 0 { '-' } else { '+' };
+        write!(f, "{digits}e{sign}{:02}", exponent.unsigned_abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_printed_as_go_prints_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (-1.0, "-1"),
+            (0.1, "0.1"),
+            (100_000.0, "100000"),
+            (999_999.5, "999999.5"),
+            (1_000_000.0, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (-125_000.0, "-125000"),
+            (2_465_610.0, "2.46561e+06"),
+            (1_795_369_604.877_961_2, "1.7953696048779612e+09"),
+            (18_446_744_073_709_551_615.0, "1.8446744073709552e+19"),
+            (29.702_222_000_000_003, "29.702222000000003"),
+            (0.000_1, "0.0001"),
+            (0.000_01, "1e-05"),
+            (1.5e-7, "1.5e-07"),
+            (1e100, "1e+100"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (5e-324, "5e-324"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(Number(value).to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_reads_back_as_itself(value in any::<f64>()) {
+            let read: f64 = Number(value).to_string().parse().unwrap();
+            prop_assert!(read == value || (read.is_nan() && value.is_nan()));
+        }
+
+        #[test]
+        fn an_exponent_has_a_sign_and_two_digits(value in any::<f64>()) {
+            let text = Number(value).to_string();
+            if let Some((_, exponent)) = text.split_once('e') {
+                prop_assert!(exponent.starts_with(['+', '-']) && exponent.len() >= 3, "{}", text);
+            }
+        }
+    }
+}

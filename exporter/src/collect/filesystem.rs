@@ -1,0 +1,171 @@
+//! How full the file systems are.
+
+mod mounts;
+mod stuck;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use exposition::Families;
+use rustix::fs::StatVfs;
+
+use self::mounts::Mount;
+use super::Collector;
+use crate::host::Host;
+
+/// How long all file systems together may take. A server of NFS that is gone never answers, and cron starts the next
+/// push within the minute.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reads the table of mounts and asks statvfs(3) about each that is no mere window into the kernel.
+pub struct Filesystem;
+
+impl Collector for Filesystem {
+    fn name(&self) -> &'static str {
+        "filesystem"
+    }
+
+    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+        let mut seen = BTreeSet::new();
+        let mounts: Vec<Mount> = mounts::parse(&table(host)?, &host.rootfs)
+            .into_iter()
+            .filter(|mount| !is_excluded(mount))
+            // The same thing may be mounted twice in one place.
+            .filter(|mount| seen.insert((mount.device.clone(), mount.mountpoint.clone(), mount.fstype.clone())))
+            .collect();
+        let paths = mounts.iter().map(|mount| mount.path_below(&host.rootfs)).collect();
+        let answers = stuck::ask_each(paths, PATIENCE, |path| rustix::fs::statvfs(path).ok());
+        for (mount, answer) in mounts.iter().zip(answers) {
+            add(page, mount, answer.flatten().as_ref())?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the mounts as the first process sees them, since ours may be walled in; where we may not look, our own.
+fn table(host: &Host) -> anyhow::Result<Vec<u8>> {
+    let own = host.procfs.join("self/mounts");
+    std::fs::read(host.procfs.join("1/mounts"))
+        .or_else(|_| std::fs::read(&own))
+        .with_context(|| format!("cannot read {}", own.display()))
+}
+
+/// Adds one file system; what gave no answer is only said to have a device error.
+fn add(page: &mut Families, mount: &Mount, answer: Option<&StatVfs>) -> anyhow::Result<()> {
+    let mut gauge = |name: &'static str, help: &'static str, value: f64| -> anyhow::Result<()> {
+        let labels = [("device", &mount.device), ("mountpoint", &mount.mountpoint), ("fstype", &mount.fstype)];
+        page.gauge(name, help)?.add(labels.map(|(label, text)| (label, text.as_str())), value)?;
+        Ok(())
+    };
+    let error = f64::from(u8::from(answer.is_none()));
+    gauge(
+        "node_filesystem_device_error",
+        "Whether an error occurred while getting statistics for the given device.",
+        error,
+    )?;
+    let Some(stats) = answer else { return Ok(()) };
+    // Blocks are counted in fragments: `f_bsize` is only what the file system likes to be read in.
+    let bytes = |blocks: u64| blocks as f64 * stats.f_frsize as f64;
+    gauge("node_filesystem_size_bytes", "Filesystem size in bytes.", bytes(stats.f_blocks))?;
+    gauge("node_filesystem_free_bytes", "Filesystem free space in bytes.", bytes(stats.f_bfree))?;
+    gauge(
+        "node_filesystem_avail_bytes",
+        "Filesystem space available to non-root users in bytes.",
+        bytes(stats.f_bavail),
+    )?;
+    gauge("node_filesystem_files", "Filesystem total file nodes.", stats.f_files as f64)?;
+    gauge("node_filesystem_files_free", "Filesystem total free file nodes.", stats.f_ffree as f64)?;
+    let readonly = f64::from(u8::from(mount.is_readonly));
+    gauge("node_filesystem_readonly", "Filesystem read-only status.", readonly)
+}
+
+/// Whether node_exporter passes over this mount by default.
+fn is_excluded(mount: &Mount) -> bool {
+    FSTYPES_EXCLUDED.contains(&mount.fstype.as_str()) || is_excluded_mountpoint(&mount.mountpoint)
+}
+
+/// `^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)`.
+fn is_excluded_mountpoint(mountpoint: &str) -> bool {
+    let inside = |directory: &str| mountpoint.strip_prefix(directory);
+    let at_or_inside = |directory| inside(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ["/dev", "/proc", "/sys"].into_iter().any(at_or_inside)
+        || ["/run/credentials/", "/var/lib/docker/", "/var/lib/containers/storage/"]
+            .into_iter()
+            .any(|directory| inside(directory).is_some_and(|rest| !rest.is_empty()))
+}
+
+#[rustfmt::skip]
+const FSTYPES_EXCLUDED: [&str; 25] = [
+    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "fusectl",
+    "hugetlbfs", "iso9660", "mqueue", "nsfs", "overlay", "proc", "procfs", "pstore", "rpc_pipefs", "securityfs",
+    "selinuxfs", "squashfs", "sysfs", "tracefs",
+    // Since node_exporter 1.9: an image, which is full by nature.
+    "erofs",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::tests::{series, written};
+
+    #[test]
+    fn mounts_are_reported_by_name_also_those_with_odd_ones() {
+        // Nothing of the recorded tree is mounted below `root/`; `/` and `/home` exist as directories, the rest is gone.
+        let errors = series(&written(&Filesystem, "small-vps"), "node_filesystem_device_error");
+        assert_eq!(
+            errors,
+            [
+                r#"node_filesystem_device_error{device="//nas/my\\040share",fstype="cifs",mountpoint="/srv/my share"} 1"#,
+                r#"node_filesystem_device_error{device="/dev/vda1",fstype="ext4",mountpoint="/"} 0"#,
+                r#"node_filesystem_device_error{device="nas:/export",fstype="nfs4",mountpoint="/home"} 0"#,
+                concat!(
+                    r#"node_filesystem_device_error{device="tmpfs",fstype="tmpfs","#,
+                    "mountpoint=\"/opt/tab\there\\\\and\\\"quote#\u{fffd}\"} 1"
+                ),
+                r#"node_filesystem_device_error{device="tmpfs",fstype="tmpfs",mountpoint="/run"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_gave_no_answer_has_no_figures() {
+        let page = written(&Filesystem, "small-vps");
+        assert_eq!(series(&page, "node_filesystem_size_bytes").len(), 2);
+        assert_eq!(
+            series(&page, "node_filesystem_readonly"),
+            [
+                r#"node_filesystem_readonly{device="/dev/vda1",fstype="ext4",mountpoint="/"} 0"#,
+                r#"node_filesystem_readonly{device="nas:/export",fstype="nfs4",mountpoint="/home"} 1"#
+            ]
+        );
+    }
+
+    #[test]
+    fn mount_points_are_excluded_as_upstream_excludes_them() {
+        for mountpoint in [
+            "/dev",
+            "/dev/shm",
+            "/proc",
+            "/sys/fs/cgroup",
+            "/run/credentials/x.service",
+            "/var/lib/docker/overlay2/a",
+            "/var/lib/containers/storage/x",
+        ] {
+            assert!(is_excluded_mountpoint(mountpoint), "{mountpoint}");
+        }
+        for mountpoint in [
+            "/",
+            "/device",
+            "/run",
+            "/run/credentials",
+            "/mnt",
+            "/media/x",
+            "/var/lib/docker",
+            "/processes",
+            "/home/dev",
+        ] {
+            assert!(!is_excluded_mountpoint(mountpoint), "{mountpoint}");
+        }
+    }
+}

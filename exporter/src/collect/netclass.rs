@@ -1,0 +1,90 @@
+//! What the network devices are: up or down, how fast, by which address.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context as _;
+use exposition::Families;
+
+use super::Collector;
+use crate::host::Host;
+
+/// Reads /sys/class/net.
+pub struct Netclass;
+
+impl Collector for Netclass {
+    fn name(&self) -> &'static str {
+        "netclass"
+    }
+
+    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+        let directory = host.sysfs.join("class/net");
+        let devices = match fs::read_dir(&directory) {
+            Ok(devices) => devices,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", directory.display())),
+        };
+        for device in devices {
+            let device = device.with_context(|| format!("cannot read {}", directory.display()))?;
+            // Beside the devices, which are links, the bonding driver keeps a file here.
+            if device.path().is_dir() {
+                let name = device.file_name().to_string_lossy().into_owned();
+                add(&name, &device.path(), page)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add(name: &str, device: &Path, page: &mut Families) -> anyhow::Result<()> {
+    let text = |attribute: &str| attribute_of(device, attribute);
+    let operstate = text("operstate").unwrap_or_default();
+    page.gauge("node_network_up", "Value is 1 if operstate is 'up', 0 otherwise.")?
+        .add([("device", name)], f64::from(u8::from(operstate == "up")))?;
+    page.gauge("node_network_info", "Non-numeric data from /sys/class/net/<iface>, value is always 1.")?.add(
+        [
+            ("device", name.to_owned()),
+            ("address", text("address").unwrap_or_default()),
+            ("broadcast", text("broadcast").unwrap_or_default()),
+            ("duplex", text("duplex").unwrap_or_default()),
+            ("operstate", operstate),
+            ("ifalias", text("ifalias").unwrap_or_default()),
+        ],
+        1.0,
+    )?;
+    let number = |attribute: &str| text(attribute).and_then(|value| value.parse::<i64>().ok());
+    for (family, help, value) in [
+        ("node_network_carrier", "Network device property: carrier", number("carrier")),
+        ("node_network_mtu_bytes", "Network device property: mtu_bytes", number("mtu")),
+        // In megabits; -1 where the driver does not know, and node_exporter passes that on.
+        (
+            "node_network_speed_bytes",
+            "Network device property: speed_bytes",
+            number("speed").map(|mbit| mbit * 125_000),
+        ),
+    ] {
+        if let Some(value) = value {
+            page.gauge(family, help)?.add([("device", name)], value as f64)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads one attribute. A device that is down answers some of them with an error, and a device may go at any moment,
+/// so whatever cannot be read is not there.
+fn attribute_of(device: &Path, attribute: &str) -> Option<String> {
+    let bytes = fs::read(device.join(attribute)).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::tests::written;
+
+    #[test]
+    fn devices_are_described_by_what_they_answer() {
+        insta::assert_snapshot!(written(&Netclass, "small-vps"));
+    }
+}

@@ -1,0 +1,89 @@
+//! What the gateway's answer means, in words that say what to do about it.
+
+use http::StatusCode;
+
+use super::{Gateway, PushError};
+
+/// How much of an answer is read, and at most quoted.
+pub const LIMIT_BYTES: usize = 1024;
+
+/// What came back.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Where the gateway sends us instead, if it does.
+    pub location: Option<String>,
+    /// The first [`LIMIT_BYTES`] of the body at most.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns whether the push of `sent_bytes` was taken.
+    pub fn verdict(&self, gateway: &Gateway, sent_bytes: usize) -> Result<(), PushError> {
+        let (origin, path) = (gateway.target.origin(), &gateway.target.path);
+        let has_password = gateway.authorization.is_some();
+        let reason = self.reason();
+        let code = self.status.as_u16();
+        Err(PushError::Rejected(match code {
+            200 | 202 => return Ok(()),
+            300..=399 => {
+                let location = self.location.as_deref().map(in_one_line).unwrap_or_default();
+                format!(
+                    "{origin} sends us elsewhere ({code}), to `{location}`; put the final address into PUSHGATEWAY_URL"
+                )
+            }
+            400 => format!("{origin} finds fault with the push (400){reason}"),
+            401 if has_password => {
+                format!(
+                    "{origin} does not know this user with this password (401){reason}; check PUSHGATEWAY_USER and PUSHGATEWAY_PASSWORD"
+                )
+            }
+            401 => {
+                format!(
+                    "{origin} asks for a user and a password (401){reason}; set PUSHGATEWAY_USER and PUSHGATEWAY_PASSWORD"
+                )
+            }
+            403 => {
+                format!(
+                    "{origin} does not let this host push (403){reason}; its address must be in the gateway's allowlist"
+                )
+            }
+            404 | 405 => {
+                format!("{origin} takes no push at {path} ({code}){reason}; check the path in PUSHGATEWAY_URL")
+            }
+            413 => format!("the push of {sent_bytes} bytes is more than {origin} takes (413){reason}; raise its limit"),
+            502..=504 => format!("{origin} is up, but not the Pushgateway behind it ({code}){reason}"),
+            _ => format!("{origin} did not take the push ({code}){reason}"),
+        }))
+    }
+
+    /// Returns `: what the gateway says`, or nothing when it says nothing for people.
+    fn reason(&self) -> String {
+        let text = in_one_line(&String::from_utf8_lossy(&self.body));
+        // A page for browsers says no more than its status does.
+        if text.is_empty() || text.starts_with('<') { String::new() } else { format!(": {text}") }
+    }
+}
+
+/// Makes one line of foreign text: blanks for line ends, and no control characters, which a terminal would obey.
+pub fn in_one_line(text: &str) -> String {
+    let words = text.split(|character: char| character.is_whitespace() || character.is_control());
+    let mut line = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_move_the_cursor() {
+        assert_eq!(in_one_line("  a\r\n\x1b[31mb\t\u{9b}c\0 \u{2028}d\n"), "a [31mb c d");
+    }
+}

@@ -1,0 +1,237 @@
+//! Which URL a push goes to.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use exposition::LabelName;
+use http::Uri;
+use serde::Deserialize;
+
+/// Why a URL is none of a gateway. Never repeats it, since it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUrl {
+    /// Not a URL at all.
+    #[error("this is no URL; write it like https://host:9443/metrics/job/web")]
+    Malformed,
+    /// Neither `http` nor `https`.
+    #[error("the URL must begin with https:// (or http://, on this machine)")]
+    Scheme,
+    /// `user:password@`.
+    #[error(
+        "the URL has a user or password in it, where it would show in process lists and logs; \
+         set PUSHGATEWAY_USER and PUSHGATEWAY_PASSWORD instead"
+    )]
+    Userinfo,
+    /// `?…` or `#…`.
+    #[error("the URL must end with its path: a gateway knows neither `?` nor `#`")]
+    Query,
+    /// Some other page.
+    #[error("the URL's path must be empty or have /metrics/job/NAME in it, which is where a gateway takes pushes")]
+    Path,
+    /// `/metrics/job/`.
+    #[error("the URL has no job behind /metrics/job/")]
+    NoJob,
+    /// `/metrics/job/a/b`, or two slashes in a row.
+    #[error("behind /metrics/job/NAME the URL needs pairs of /LABEL/VALUE, none of them empty")]
+    Pairs,
+    /// A label of the group has no name for a label.
+    #[error("the URL has a label whose name is not made of letters, digits and `_`")]
+    Label,
+    /// `%` without two hexadecimal digits behind it.
+    #[error("the URL has a `%` that is not followed by two hexadecimal digits")]
+    Percent,
+}
+
+/// Whether the connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// It is not.
+    Http,
+    /// It is.
+    Https,
+}
+
+/// A URL that leads to a gateway, with or without the group that we push to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct GatewayUrl {
+    scheme: Scheme,
+    host: String,
+    port: Option<u16>,
+    /// What stands before `/metrics/job`: a gateway may have been started with `--web.route-prefix`.
+    prefix: String,
+    /// `job/web/team/a`, as it was written.
+    group: Option<String>,
+}
+
+/// A label of the group that the URL may leave open.
+pub struct Choice {
+    /// What the file says.
+    pub configured: Option<String>,
+    /// What it is when nobody says anything.
+    pub fallback: String,
+}
+
+/// Where a push goes, to the last detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whether the connection is encrypted.
+    pub scheme: Scheme,
+    /// Name or address, without the brackets of IPv6.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path of our group.
+    pub path: String,
+}
+
+impl TryFrom<String> for GatewayUrl {
+    type Error = InvalidUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidUrl> {
+        let text = text.trim();
+        if text.contains('#') {
+            return Err(InvalidUrl::Query);
+        }
+        let uri: Uri = text.parse().map_err(|_| InvalidUrl::Malformed)?;
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
+            _ => return Err(InvalidUrl::Scheme),
+        };
+        let authority = uri.authority().ok_or(InvalidUrl::Malformed)?;
+        if authority.as_str().contains('@') {
+            return Err(InvalidUrl::Userinfo);
+        }
+        if uri.query().is_some() {
+            return Err(InvalidUrl::Query);
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        // `Uri` lets `host:` and `host:99999` pass as hosts without a port.
+        let has_port = !authority.as_str().ends_with(authority.host());
+        if host.is_empty() || (has_port && authority.port_u16().is_none()) {
+            return Err(InvalidUrl::Malformed);
+        }
+        let (prefix, group) = split(uri.path())?;
+        Ok(Self { scheme, host, port: authority.port_u16(), prefix, group })
+    }
+}
+
+impl GatewayUrl {
+    /// Returns whether the URL itself names this label of the group.
+    pub fn names(&self, label: &str) -> bool {
+        let mut parts = self.group.iter().flat_map(|group| group.split('/')).step_by(2);
+        parts.any(|name| name.strip_suffix("@base64").unwrap_or(name) == label)
+    }
+
+    /// Returns the same gateway without a group.
+    pub fn without_group(self) -> Self {
+        Self { group: None, ..self }
+    }
+
+    /// Returns where to push: what the URL leaves open of `job` and `instance` is filled in.
+    pub fn target(&self, job: &Choice, instance: &Choice) -> Target {
+        let value = |choice: &Choice| choice.configured.clone().unwrap_or_else(|| choice.fallback.clone());
+        let mut path = format!("{}/metrics/", self.prefix);
+        match &self.group {
+            Some(group) => path.push_str(group),
+            None => path.push_str(&pair("job", &value(job))),
+        }
+        if !self.names("instance") {
+            path.push('/');
+            path.push_str(&pair("instance", &value(instance)));
+        }
+        let port = self.port.unwrap_or(match self.scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        });
+        Target { scheme: self.scheme, host: self.host.clone(), port, path }
+    }
+}
+
+impl Target {
+    /// Returns whether the push never leaves this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
+    /// Returns host and port, as a `Host` header has them.
+    pub fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// Returns scheme, host and port.
+    pub fn origin(&self) -> String {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        format!("{scheme}://{}", self.authority())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin(), self.path)
+    }
+}
+
+/// Splits a path into what stands before `/metrics/` and the group behind it.
+fn split(path: &str) -> Result<(String, Option<String>), InvalidUrl> {
+    if path.is_empty() || path == "/" {
+        return Ok((String::new(), None));
+    }
+    let percent_is_fine =
+        |rest: &str| rest.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    if !path.split('%').skip(1).all(percent_is_fine) {
+        return Err(InvalidUrl::Percent);
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    let is_start = |pair: &[&str]| pair[0] == "metrics" && (pair[1] == "job" || pair[1] == "job@base64");
+    let start = parts.windows(2).position(is_start).ok_or(InvalidUrl::Path)?;
+    let mut group = &parts[start + 1..];
+    // `/metrics/job/web/` is the same group as without the last slash.
+    if group.len() % 2 == 1 && group.last() == Some(&"") {
+        group = &group[..group.len() - 1];
+    }
+    if group.get(1).is_none_or(|job| job.is_empty()) {
+        return Err(InvalidUrl::NoJob);
+    }
+    if group.len() % 2 == 1 || group.contains(&"") {
+        return Err(InvalidUrl::Pairs);
+    }
+    let is_label = |name: &&str| LabelName::new(name.strip_suffix("@base64").unwrap_or(name).to_owned()).is_ok();
+    if !group.iter().step_by(2).all(is_label) {
+        return Err(InvalidUrl::Label);
+    }
+    Ok((parts[..start].join("/"), Some(group.join("/"))))
+}
+
+/// Writes a label of the group so that the gateway reads back exactly this value.
+///
+/// A slash would split the path even when percent-encoded, an empty part would vanish and a dot part would be taken
+/// for a step in the tree; those go as base64.
+fn pair(label: &str, value: &str) -> String {
+    if value.is_empty() {
+        return format!("{label}@base64/=");
+    }
+    if value.contains('/') || value == "." || value == ".." {
+        return format!("{label}@base64/{}", URL_SAFE.encode(value));
+    }
+    let mut pair = format!("{label}/");
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            pair.push(byte.into());
+        } else {
+            pair.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    pair
+}
+
+#[cfg(test)]
+mod tests;

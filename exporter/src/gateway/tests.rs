@@ -1,0 +1,13 @@
+//! The gateway against a server of one connection, in this process.
+
+mod answers;
+mod server;
+mod settings;
+mod trust;
+
+use super::*;
+
+/// Builds a gateway from variables alone.
+fn gateway<const LEN: usize>(variables: [(&str, &str); LEN]) -> Result<Gateway, ConfigError> {
+    Gateway::build(&Config::default(), &Environment::from(variables), &mut |_| ())
+}
