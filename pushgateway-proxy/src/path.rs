@@ -1,0 +1,263 @@
+//! Which paths lead to a push.
+//!
+//! A path goes upstream byte for byte, so it must mean the same to everyone who reads it on the way. What somebody
+//! might clean up, split or decode into another path is refused here.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// A longer path is no grouping key.
+const LIMIT_BYTES: usize = 8 * 1024;
+/// How a name says that its value is encoded.
+const BASE64_SUFFIX: &str = "@base64";
+/// The alphabet of `@base64` values; clients differ in whether they pad, so the padding is cut off beforehand.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The path of a group of pushed metrics, `/metrics/job/<job>{/<name>/<value>}`, exactly as the client wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushPath(String);
+
+/// Why a path is no [`PushPath`].
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It leads to something that is not for hosts to see.
+    #[error("only /metrics/job/… is served here")]
+    NotAPush,
+    /// It is longer than any grouping key.
+    #[error("the path is longer than {LIMIT_BYTES} bytes")]
+    TooLong,
+    /// A control character, raw or as `%00`.
+    #[error("the path holds a control character")]
+    ControlCharacter,
+    /// A `%` without two hexadecimal digits.
+    #[error("the path holds a `%` that no two hexadecimal digits follow")]
+    BrokenEscape,
+    /// A segment that path cleaning would remove, as it stands or after decoding.
+    #[error("the path holds an empty, `.` or `..` segment (encoded slashes count); write such values as name@base64/…")]
+    UnsteadySegment,
+    /// A value that decodes to bytes which are no text.
+    #[error("the path decodes to bytes that are not UTF-8")]
+    NotText,
+    /// A value that is not what its name says.
+    #[error("invalid base64 encoding in the value of `{name}`")]
+    NotBase64 {
+        /// `job`, or the label's name.
+        name: String,
+    },
+}
+
+impl PushPath {
+    /// Checks `path`, which is the request's target without its query string.
+    ///
+    /// # Errors
+    /// When it is not one of a push, or could be read as another path than it seems to be.
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        let rest = path.strip_prefix("/metrics/").ok_or(PathError::NotAPush)?;
+        if !rest.starts_with("job/") && !rest.starts_with("job@base64/") {
+            return Err(PathError::NotAPush);
+        }
+        if path.len() > LIMIT_BYTES {
+            return Err(PathError::TooLong);
+        }
+        if path.chars().any(char::is_control) {
+            return Err(PathError::ControlCharacter);
+        }
+        // The gateway decodes first and splits then. Whoever sits between us and it might decode once more.
+        let (once, leftover) = decode(rest);
+        if leftover == Leftover::Percent {
+            return Err(PathError::BrokenEscape);
+        }
+        if once.contains(&0) {
+            return Err(PathError::ControlCharacter);
+        }
+        let once = std::str::from_utf8(&once).map_err(|_| PathError::NotText)?;
+        let (twice, _) = decode(once);
+        if ![rest.as_bytes(), once.as_bytes(), &twice].into_iter().all(is_steady) {
+            return Err(PathError::UnsteadySegment);
+        }
+        check_base64(once)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Returns the path as the client wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Decodes `%XX` once, and says whether a `%` was left over that begins no escape.
+fn decode(text: &str) -> (Cow<'_, [u8]>, Leftover) {
+    if !text.contains('%') {
+        return (Cow::Borrowed(text.as_bytes()), Leftover::Nothing);
+    }
+    let hexadecimal = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut leftover = Leftover::Nothing;
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            decoded.push(*first);
+        } else if let [high, low, after @ ..] = after
+            && let (Some(high), Some(low)) = (hexadecimal(*high), hexadecimal(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = after;
+        } else {
+            decoded.push(b'%');
+            leftover = Leftover::Percent;
+        }
+    }
+    (Cow::Owned(decoded), leftover)
+}
+
+#[derive(PartialEq)]
+enum Leftover {
+    Nothing,
+    Percent,
+}
+
+/// Returns whether cleaning would leave `rest` (the path from `job` on) as it is.
+///
+/// One slash at the end is an empty last value to the gateway, and stays.
+fn is_steady(rest: &[u8]) -> bool {
+    let last = rest.split(|byte| *byte == b'/').count() - 1;
+    rest.split(|byte| *byte == b'/').enumerate().all(|(index, segment)| match segment {
+        b"" => index == last && index >= 2,
+        b"." | b".." => false,
+        _ => true,
+    })
+}
+
+/// A value that is not base64, or no text within, has made gateways hang or fail every scrape from then on.
+fn check_base64(rest: &str) -> Result<(), PathError> {
+    let mut segments = rest.split('/');
+    while let (Some(name), Some(value)) = (segments.next(), segments.next()) {
+        let Some(name) = name.strip_suffix(BASE64_SUFFIX) else { continue };
+        let value =
+            BASE64.decode(value.trim_end_matches('=')).map_err(|_| PathError::NotBase64 { name: name.to_owned() })?;
+        std::str::from_utf8(&value).map_err(|_| PathError::NotText)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_clients_send_passes_byte_for_byte() {
+        for path in [
+            "/metrics/job/xserver-bot",
+            "/metrics/job/host/instance/web-1",
+            "/metrics/job/host/",
+            "/metrics/job/host/a/",
+            "/metrics/job/a+b/path/C:%5Cx%22y",
+            "/metrics/job/ジョブ/instance/%E3%81%82",
+            "/metrics/job/100%25/a/b%2Fc",
+            "/metrics/job/a/b/...",
+            "/metrics/job/a/b/.hidden",
+            "/metrics/job@base64/L3Zhci90bXA",
+            "/metrics/job@base64/L3Zhci90bXA=",
+            "/metrics/job@base64/L3Zhci90bXA%3D/a@base64/=",
+            "/metrics/job/a/b@base64/",
+            "/metrics/job/line%0Abreak",
+        ] {
+            assert_eq!(PushPath::parse(path).map(|path| path.0), Ok(path.to_owned()));
+        }
+    }
+
+    #[test]
+    fn everything_but_pushes_is_not_served() {
+        for path in [
+            "",
+            "/",
+            "*",
+            "/metrics",
+            "/metrics/",
+            "/metrics/job",
+            "/METRICS/job/a",
+            "/metrics/jobs/a",
+            "//metrics/job/a",
+            "/./metrics/job/a",
+            "/metrics/../api/v1/admin/wipe",
+            "/metrics%2fjob/a",
+            "/metrics/job%2Fa",
+            "/api/v1/status",
+            "/-/healthy",
+            "/-/quit",
+            "/pfx/metrics/job/a",
+        ] {
+            assert_eq!(PushPath::parse(path), Err(PathError::NotAPush), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_could_be_read_as_another_is_refused() {
+        for path in [
+            "/metrics/job/",
+            "/metrics/job//",
+            "/metrics/job//a",
+            "/metrics/job/a//b",
+            "/metrics/job/a//",
+            "/metrics/job/.",
+            "/metrics/job/..",
+            "/metrics/job/../../api/v1/admin/wipe",
+            "/metrics/job/a/./b",
+            "/metrics/job/%2e%2e/x",
+            "/metrics/job/%2E./x",
+            "/metrics/job/a/..%2f..%2f..%2fapi",
+            "/metrics/job/%2Fa",
+            "/metrics/job/a/b/%2F",
+            "/metrics/job/%252e%252e/x",
+            "/metrics/job/x%252F..%252F..%252Fapi",
+            "/metrics/job/%252e%252e/%25zz",
+            "/metrics/job@base64/../x",
+        ] {
+            assert_eq!(PushPath::parse(path), Err(PathError::UnsteadySegment), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_before_it_can_poison_the_gateway() {
+        let job = || PathError::NotBase64 { name: "job".into() };
+        assert_eq!(PushPath::parse("/metrics/job/a%00b"), Err(PathError::ControlCharacter));
+        assert_eq!(PushPath::parse("/metrics/job/a\u{1}b"), Err(PathError::ControlCharacter));
+        assert_eq!(PushPath::parse("/metrics/job/a\u{7f}b"), Err(PathError::ControlCharacter));
+        assert_eq!(PushPath::parse("/metrics/job/a%zz"), Err(PathError::BrokenEscape));
+        assert_eq!(PushPath::parse("/metrics/job/a%2"), Err(PathError::BrokenEscape));
+        assert_eq!(PushPath::parse("/metrics/job/%FF"), Err(PathError::NotText));
+        assert_eq!(PushPath::parse("/metrics/job/a/instance@base64/_w"), Err(PathError::NotText));
+        assert_eq!(PushPath::parse("/metrics/job@base64/a$b"), Err(job()));
+        assert_eq!(PushPath::parse("/metrics/job@base64/a%24b"), Err(job()));
+        assert_eq!(PushPath::parse(&format!("/metrics/job/{}", "a".repeat(9000))), Err(PathError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_that_passes_can_leave_the_groups(rest in "(/|\\.|%|2|e|E|f|F|5|a|@base64|job|=|\\PC){0,24}") {
+            let path = format!("/metrics/job/{rest}");
+            if PushPath::parse(&path).is_ok() {
+                let mut reading = path;
+                for _ in 0..3 {
+                    prop_assert!(reading.starts_with("/metrics/job/"));
+                    let mut segments: Vec<&str> = reading[1..].split('/').collect();
+                    if segments.last() == Some(&"") { segments.pop(); }
+                    let is_odd = |segment: &&str| segment.is_empty() || *segment == "." || *segment == "..";
+                    prop_assert!(!segments.iter().any(is_odd), "{}", reading);
+                    reading = String::from_utf8_lossy(&decode(&reading).0).into_owned();
+                }
+            }
+        }
+    }
+}
