@@ -1,0 +1,130 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use alert_bridge::{Label, Language, Level};
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  alert-bridge                                    print alerts to this terminal
+  DISCORD_ALERT_WEBHOOK_URL=https://discord.com/api/webhooks/… alert-bridge --language ja
+  alert-bridge send --level warning \"disk almost full on oci\" --field free=3GiB
+  df -h | alert-bridge send --level info --title \"Disks\" -
+
+Alertmanager finds the bridge through its own configuration:
+  receivers:
+    - name: people
+      webhook_configs: [{ url: 'http://127.0.0.1:9096/alertmanager', send_resolved: true }]
+
+Environment:
+  DISCORD_ALERT_WEBHOOK_URL    the webhook of a channel (or DISCORD_ALERT_WEBHOOK_URL_FILE, a file that holds it);
+                               not set: alerts are printed to standard output
+  RUST_LOG                     what is logged to standard error (info, debug, …)
+
+Exit codes: 0 done, 1 failed while running, 2 wrong usage, 78 bad configuration.";
+
+const SEND_EXAMPLES: &str = "\
+Examples:
+  alert-bridge send \"backup of db-1 is done\"
+  alert-bridge send --level critical --title \"Failover\" \"active site is now oci\" --field from=xserver --field to=oci
+  journalctl -u bot -n 20 | alert-bridge send --level error --title \"bot died\" -
+
+Silent on success. Rate limits and outages are waited for, up to 30 seconds; then the exit code is 1.";
+
+/// Turns Alertmanager's webhooks into messages for people in Discord.
+///
+/// Alertmanager is answered 200 only once a message stands in the channel; what could not be delivered is answered
+/// 503, and Alertmanager sends it again. Without a webhook, alerts are printed to standard output.
+#[derive(Debug, Parser)]
+#[command(name = "alert-bridge", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Configuration file; the section `bridge:` is ours.
+    #[arg(long, env = "NOROSHI_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Language of the messages [default: en].
+    #[arg(long, env = "NOROSHI_BRIDGE_LANGUAGE", value_name = "LANGUAGE", global = true)]
+    pub language: Option<Language>,
+    /// What differs when serving.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The flags for serving.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address for Alertmanager's webhooks [default: 127.0.0.1:9096].
+    #[arg(long, env = "NOROSHI_BRIDGE_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Address for /metrics, /-/healthy and /-/ready [default: 127.0.0.1:9097].
+    #[arg(long, env = "NOROSHI_BRIDGE_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Directory for what the bridge keeps. This version keeps nothing across a restart: it only makes sure that the
+    /// directory exists and can be written to.
+    #[arg(long, env = "NOROSHI_BRIDGE_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Check the configuration, say whether it holds, and leave.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Something else than serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send one message and leave.
+    Send(Send),
+}
+
+/// One message.
+#[derive(Debug, Args)]
+#[command(after_help = SEND_EXAMPLES)]
+pub struct Send {
+    /// How bad it is: decides the colour and, if roles are configured, who is pinged.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub level: Level,
+    /// One line above the text.
+    #[arg(long, value_name = "TITLE", default_value = "", hide_default_value = true)]
+    pub title: String,
+    /// A name with a value, shown as a table; may be repeated (up to 25).
+    #[arg(long = "field", value_name = "NAME=VALUE", value_parser = field)]
+    pub fields: Vec<Label>,
+    /// The text; `-` reads it from standard input.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+}
+
+fn field(text: &str) -> Result<Label, &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok(Label { name: name.trim().to_owned(), value: value.trim().to_owned() })
+        }
+        _ => Err("a field is NAME=VALUE, and neither may be empty"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn send_takes_its_message_from_the_line() {
+        let line =
+            ["alert-bridge", "send", "--level", "warning", "disk full", "--title", "T", "--field", "free=3 GiB=x"];
+        let Some(Command::Send(send)) = Cli::try_parse_from(line).unwrap().command else { panic!("not send") };
+        assert_eq!((send.level, send.text.as_str(), send.title.as_str()), (Level::Warning, "disk full", "T"));
+        assert_eq!(send.fields, [Label { name: "free".into(), value: "3 GiB=x".into() }]);
+        assert!(Cli::try_parse_from(["alert-bridge", "send", "x", "--field", "free"]).is_err());
+        assert!(Cli::try_parse_from(["alert-bridge", "send"]).is_err());
+        assert!(Cli::try_parse_from(["alert-bridge", "send", "-"]).is_ok());
+    }
+}

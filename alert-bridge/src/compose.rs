@@ -1,0 +1,321 @@
+//! One group of alerts in, one message out: what happened, where, since when, and what to do.
+
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use crate::language::Language;
+use crate::message::{Entry, Label, Level, Link, LinkKind, Message, State};
+use crate::text;
+use crate::webhook::{Alert, Labels, Status, Webhook};
+
+/// Where an alert is, by the first of these labels that it has.
+const PLACES: [&str; 5] = ["instance", "host", "hostname", "node", "job"];
+/// How many names and places a title spells out.
+const TITLE_NAMES: usize = 3;
+/// A title is one line to be read at a glance; these keep its parts from crowding each other out.
+const NAME_LIMIT: usize = 60;
+/// How much of a group's key a reader needs to find it in a log.
+const ORIGIN_LIMIT: usize = 160;
+
+/// Returns the message for one notification; nothing when it has no alert to tell of.
+#[must_use]
+pub fn compose(webhook: &Webhook, language: Language) -> Option<Message> {
+    let mut alerts: Vec<&Alert> = webhook.alerts.iter().collect();
+    alerts.sort_by_key(|alert| (alert.status == Status::Resolved, std::cmp::Reverse(level(alert))));
+    let firing_levels: BTreeSet<Level> =
+        alerts.iter().filter(|alert| alert.status == Status::Firing).map(|alert| level(alert)).collect();
+    let level = firing_levels.last().copied().or_else(|| alerts.iter().map(|alert| level(alert)).max())?;
+
+    let common = common(&alerts);
+    let links: Vec<Vec<Link>> = alerts.iter().map(|alert| links(alert)).collect();
+    let mut common_links = links.first()?.clone();
+    common_links.retain(|link| links.iter().all(|links| links.contains(link)));
+    let entries = alerts.iter().zip(links).map(|(alert, mut links)| {
+        links.retain(|link| !common_links.contains(link));
+        entry(alert, &common, links, language)
+    });
+    let entries = entries.collect();
+    let labels =
+        shown_labels(&alerts.first()?.labels, |name| common.contains(name) && !in_title(&alerts, name)).collect();
+    Some(Message {
+        language,
+        state: state(!firing_levels.is_empty(), webhook.truncated_alerts),
+        level,
+        firing_levels,
+        title: title(&alerts, language),
+        link: web_url(&webhook.external_url),
+        text: String::new(),
+        entries,
+        labels,
+        links: common_links,
+        fields: Vec::new(),
+        unseen: webhook.truncated_alerts,
+        origin: origin(webhook),
+    })
+}
+
+/// The status of the group is not asked: with `max_alerts` it is that of the alerts which were kept.
+fn state(fires: bool, unseen: u64) -> State {
+    match (fires, unseen) {
+        (true, _) => State::Firing,
+        (false, 0) => State::Resolved,
+        (false, _) => State::PartlyResolved,
+    }
+}
+
+/// `HostDown — db-1, db-2`: what fires; what is over already is told below it.
+fn title(alerts: &[&Alert], language: Language) -> String {
+    let firing = alerts.iter().take_while(|alert| alert.status == Status::Firing).count();
+    let alerts = if firing > 0 { &alerts[..firing] } else { alerts };
+    let names = distinct(alerts.iter().filter_map(|alert| alert.labels.shown("alertname")));
+    let places = distinct(alerts.iter().filter_map(|alert| place(&alert.labels)).map(|(_, value)| host(value)));
+    let what = if names.is_empty() { language.nameless().to_owned() } else { list(&names, language) };
+    if places.is_empty() { what } else { format!("{what} — {}", list(&places, language)) }
+}
+
+fn list(items: &[String], language: Language) -> String {
+    let shown = items.iter().take(TITLE_NAMES).cloned().collect::<Vec<_>>().join(language.comma());
+    match items.len().saturating_sub(TITLE_NAMES) {
+        0 => shown,
+        more => format!("{shown} {}", language.more(more)),
+    }
+}
+
+fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    items.map(|item| text::clip(&text::line(item), NAME_LIMIT)).filter(|item| seen.insert(item.clone())).collect()
+}
+
+fn entry(alert: &Alert, common: &BTreeSet<&str>, links: Vec<Link>, language: Language) -> Entry {
+    let place = place(&alert.labels);
+    let name = place.map(|(_, value)| host(value)).or_else(|| alert.labels.shown("alertname"));
+    let (headline, body) = words(alert, language);
+    Entry {
+        state: if alert.status == Status::Firing { State::Firing } else { State::Resolved },
+        level: level(alert),
+        name: text::line(name.unwrap_or(language.nameless())),
+        headline: headline.unwrap_or_else(|| nameless_headline(alert, language)),
+        body,
+        labels: shown_labels(&alert.labels, |name| !common.contains(name)).collect(),
+        links,
+        started: alert.starts_at,
+        ended: alert.ends_at.filter(|end| alert.status == Status::Resolved && *end >= alert.starts_at),
+    }
+}
+
+/// What the alert says of itself: one line, and what goes beyond it.
+fn words(alert: &Alert, language: Language) -> (Option<String>, String) {
+    let said = |name: &str| alert.annotations.shown(name).map(text::clean);
+    let summary = said(&format!("summary_{}", language.suffix())).or_else(|| said("summary"));
+    let description = said(&format!("description_{}", language.suffix()))
+        .or_else(|| said("description"))
+        .or_else(|| said("message"))
+        .unwrap_or_default();
+    let Some(summary) = summary else {
+        // A description alone is split where its author began a new line.
+        return match description.split_once('\n') {
+            Some((first, rest)) => (Some(text::line(first)), text::clean(rest)),
+            None if description.is_empty() => (None, description),
+            None => (Some(description), String::new()),
+        };
+    };
+    let body = if description == summary { String::new() } else { description };
+    match summary.split_once('\n') {
+        Some((first, rest)) => (Some(text::line(first)), text::clean(&format!("{rest}\n{body}"))),
+        None => (Some(summary), body),
+    }
+}
+
+/// An alert that says nothing of itself is what its labels are.
+fn nameless_headline(alert: &Alert, language: Language) -> String {
+    let name = alert.labels.shown("alertname").map_or_else(|| language.nameless().to_owned(), text::line);
+    match place(&alert.labels) {
+        Some((_, value)) => format!("{name} — {}", text::line(host(value))),
+        None => name,
+    }
+}
+
+/// The names of the labels that every alert has with the same value.
+fn common<'a>(alerts: &[&'a Alert]) -> BTreeSet<&'a str> {
+    let Some((first, rest)) = alerts.split_first() else { return BTreeSet::new() };
+    let all_have = |(name, value): &(&str, &str)| rest.iter().all(|alert| alert.labels.get(name) == Some(*value));
+    first.labels.iter().filter(all_have).map(|(name, _)| name).collect()
+}
+
+/// The labels that a reader would see something of, if they are `wanted`.
+fn shown_labels(labels: &Labels, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = Label> {
+    labels
+        .iter()
+        .filter(move |(name, value)| !text::is_blank(name) && !text::is_blank(value) && wanted(name))
+        .map(|(name, value)| Label { name: text::line(name), value: text::line(value) })
+}
+
+/// What the title or the colour says already.
+fn in_title(alerts: &[&Alert], name: &str) -> bool {
+    let place = alerts.first().and_then(|alert| place(&alert.labels));
+    place.is_some_and(|(place, _)| place == name) || name == "alertname" || name == "severity"
+}
+
+fn level(alert: &Alert) -> Level {
+    Level::of_severity(alert.labels.shown("severity"))
+}
+
+fn place(labels: &Labels) -> Option<(&'static str, &str)> {
+    PLACES.into_iter().find_map(|name| labels.shown(name).map(|value| (name, value)))
+}
+
+/// `db-1:9100` is where an exporter listens; the host is `db-1`.
+fn host(place: &str) -> &str {
+    let Some((host, port)) = place.rsplit_once(':') else { return place };
+    let is_port = !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_host = !text::is_blank(host) && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
+    if is_port && is_host { host } else { place }
+}
+
+fn links(alert: &Alert) -> Vec<Link> {
+    let annotation = |names: [&str; 2]| names.into_iter().find_map(|name| alert.annotations.shown(name));
+    [
+        (LinkKind::Runbook, annotation(["runbook_url", "runbook"])),
+        (LinkKind::Dashboard, annotation(["dashboard_url", "dashboard"])),
+        (LinkKind::Graph, Some(alert.generator_url.as_str())),
+    ]
+    .into_iter()
+    .filter_map(|(kind, address)| Some(Link { kind, url: web_url(address?)? }))
+    .collect()
+}
+
+/// An address that a browser opens. A password in it stays behind: a message has more readers than a rule file.
+fn web_url(address: &str) -> Option<Url> {
+    let mut url = Url::parse(address.trim()).ok()?;
+    let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let bare = address.trim().chars().all(|char| !char.is_control());
+    (web && bare && url.set_username("").is_ok() && url.set_password(None).is_ok()).then_some(url)
+}
+
+/// `receiver · group`, for whoever looks for this message in Alertmanager or in a log.
+fn origin(webhook: &Webhook) -> String {
+    let receiver = text::line(&unquoted(&webhook.receiver));
+    let key = text::line(&webhook.group_key);
+    let key = key.strip_prefix("{}:").or_else(|| key.strip_prefix("{}/")).unwrap_or(&key);
+    let parts = [text::clip(&receiver, NAME_LIMIT), text::clip(key, ORIGIN_LIMIT)];
+    parts.into_iter().filter(|part| !text::is_blank(part)).collect::<Vec<_>>().join(" · ")
+}
+
+/// Alertmanager quotes a receiver's name as for a regular expression: `team\.ops`.
+fn unquoted(receiver: &str) -> String {
+    let mut plain = String::with_capacity(receiver.len());
+    let mut chars = receiver.chars().peekable();
+    while let Some(char) = chars.next() {
+        let quotes = char == '\\' && chars.peek().is_some_and(char::is_ascii_punctuation);
+        plain.extend(if quotes { chars.next() } else { Some(char) });
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn message(alerts: serde_json::Value, language: Language) -> Message {
+        let body = json!({"receiver": "team\\.ops", "groupKey": "{}:{job=\"host\"}", "alerts": alerts});
+        compose(&serde_json::from_value(body).unwrap(), language).unwrap()
+    }
+
+    fn alert(labels: serde_json::Value, annotations: serde_json::Value) -> serde_json::Value {
+        json!({"status": "firing", "labels": labels, "annotations": annotations, "startsAt": "2026-11-22T07:14:23Z"})
+    }
+
+    #[test]
+    fn the_title_says_what_and_where() {
+        let on = |instance: &str| alert(json!({"alertname": "HostDown", "instance": instance}), json!({}));
+        let title = |alerts: &[serde_json::Value], language| message(json!(alerts), language).title;
+
+        assert_eq!(title(&[on("db-1:9100")], Language::En), "HostDown — db-1");
+        assert_eq!(title(&[on("[::1]:9100"), on("::1"), on("C:")], Language::En), "HostDown — [::1], ::1, C:");
+        let five = ["a", "b", "c", "d", "e"].map(on);
+        assert_eq!(title(&five, Language::En), "HostDown — a, b, c +2 more");
+        assert_eq!(title(&five, Language::Ja), "HostDown — a、b、c 他 2 件");
+        assert_eq!(title(&[alert(json!({"job": "bot"}), json!({}))], Language::Ja), "アラート — bot");
+        assert_eq!(title(&[alert(json!({}), json!({}))], Language::En), "Alert");
+    }
+
+    #[test]
+    fn annotations_in_the_readers_language_go_first() {
+        let alerts = json!([alert(
+            json!({"alertname": "X"}),
+            json!({"summary": "down", "summary_ja": "停止", "description": "for 5 min", "message": "never seen"}),
+        )]);
+
+        let english = &message(alerts.clone(), Language::En).entries[0];
+        assert_eq!((english.headline.as_str(), english.body.as_str()), ("down", "for 5 min"));
+        let japanese = &message(alerts, Language::Ja).entries[0];
+        assert_eq!((japanese.headline.as_str(), japanese.body.as_str()), ("停止", "for 5 min"));
+    }
+
+    #[test]
+    fn an_alert_that_says_nothing_is_what_its_labels_are() {
+        let alerts = json!([alert(json!({"alertname": "X", "instance": "db-1"}), json!({"summary": "\u{3000}\n"}))]);
+        let entry = &message(alerts, Language::En).entries[0];
+        assert_eq!((entry.headline.as_str(), entry.body.as_str()), ("X — db-1", ""));
+    }
+
+    #[test]
+    fn each_alerts_own_status_is_believed() {
+        let mut over = alert(json!({"alertname": "X", "severity": "critical"}), json!({}));
+        over["status"] = json!("resolved");
+        over["endsAt"] = json!("2026-11-22T07:20:00Z");
+        let on = alert(json!({"alertname": "Y", "severity": "info"}), json!({}));
+
+        let message = message(json!([over, on]), Language::En);
+
+        assert_eq!((message.state, message.level, message.counts()), (State::Firing, Level::Info, (1, 1)));
+        assert_eq!(message.firing_levels, [Level::Info].into());
+        assert!(!message.entries[0].is_resolved(), "what fires stands first");
+        assert_eq!(message.title, "Y", "and only that is in the title");
+    }
+
+    #[test]
+    fn a_group_whose_rest_we_cannot_see_is_not_called_resolved() {
+        let mut over = alert(json!({"alertname": "X"}), json!({}));
+        over["status"] = json!("resolved");
+        let body = json!({"receiver": "r", "status": "resolved", "alerts": [over], "truncatedAlerts": 3});
+        let message = compose(&serde_json::from_value(body).unwrap(), Language::En).unwrap();
+        assert_eq!(message.state, State::PartlyResolved);
+    }
+
+    #[test]
+    fn labels_that_tell_alerts_apart_stand_with_each_and_the_others_once() {
+        let disk = |mount: &str| {
+            alert(json!({"alertname": "Disk", "instance": "db-1", "site": "oci", "mount": mount}), json!({}))
+        };
+        let message = message(json!([disk("/"), disk("/var")]), Language::En);
+        let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+        assert_eq!(message.labels, [label("site", "oci")]);
+        assert_eq!(message.entries[1].labels, [label("mount", "/var")]);
+    }
+
+    #[test]
+    fn only_web_addresses_become_links_and_without_their_password() {
+        let mut said = alert(json!({"alertname": "X"}), json!({"runbook_url": "https://u:hunter2@wiki.example/x"}));
+        let links = |said: &serde_json::Value| message(json!([said]), Language::En).links;
+
+        assert_eq!(links(&said)[0].url.as_str(), "https://wiki.example/x");
+        for address in ["data:text/html,x", "javascript:alert(1)", "http://a.example/\r\nX: 1", "", "not a url"] {
+            said["annotations"]["runbook_url"] = json!(address);
+            assert_eq!(links(&said), [], "{address:?}");
+        }
+    }
+
+    #[test]
+    fn the_origin_is_the_receiver_as_it_was_configured_and_the_group() {
+        assert_eq!(message(json!([alert(json!({}), json!({}))]), Language::En).origin, "team.ops · {job=\"host\"}");
+    }
+
+    #[test]
+    fn a_group_without_alerts_says_nothing() {
+        let body = json!({"receiver": "r", "alerts": []});
+        assert!(compose(&serde_json::from_value(body).unwrap(), Language::En).is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! Every word that we say to people, in every language that we speak. A sentence missing in one does not compile.
+
+use clap::ValueEnum;
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::message::{Level, LinkKind, State};
+
+/// The language of the words around what alerts say of themselves.
+///
+/// What an alert says comes from its annotations; `summary_ja` and `description_ja` go before `summary` and
+/// `description` when the language is Japanese, `summary_en` and `description_en` when it is English.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// 日本語.
+    Ja,
+}
+
+impl Language {
+    /// Returns what follows the underscore in `summary_ja`.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ja => "ja",
+        }
+    }
+
+    /// What a message is about; nothing for a note, which says so itself.
+    pub(crate) fn state(self, state: State) -> &'static str {
+        match (self, state) {
+            (Self::En, State::Firing) => "Firing",
+            (Self::Ja, State::Firing) => "発生",
+            (Self::En, State::Resolved) => "Resolved",
+            (Self::Ja, State::Resolved) => "復旧",
+            (Self::En, State::PartlyResolved) => "Partly resolved",
+            (Self::Ja, State::PartlyResolved) => "一部復旧",
+            (_, State::Note) => "",
+        }
+    }
+
+    /// The level as a word of its own.
+    pub(crate) fn level(self, level: Level) -> &'static str {
+        match (self, level) {
+            (Self::En, Level::Info) => "Info",
+            (Self::Ja, Level::Info) => "情報",
+            (Self::En, Level::Warning) => "Warning",
+            (Self::Ja, Level::Warning) => "警告",
+            (Self::En, Level::Error) => "Error",
+            (Self::Ja, Level::Error) => "エラー",
+            (Self::En, Level::Critical) => "Critical",
+            (Self::Ja, Level::Critical) => "重大",
+        }
+    }
+
+    /// What to call an alert that has no name.
+    pub(crate) fn nameless(self) -> &'static str {
+        match self {
+            Self::En => "Alert",
+            Self::Ja => "アラート",
+        }
+    }
+
+    /// What goes between two items of a list.
+    pub(crate) fn comma(self) -> &'static str {
+        match self {
+            Self::En => ", ",
+            Self::Ja => "、",
+        }
+    }
+
+    /// The end of a list that goes on.
+    pub(crate) fn more(self, count: usize) -> String {
+        match self {
+            Self::En => format!("+{count} more"),
+            Self::Ja => format!("他 {count} 件"),
+        }
+    }
+
+    /// How many alerts are in which state.
+    pub(crate) fn counts(self, firing: usize, resolved: usize) -> String {
+        match (self, firing, resolved) {
+            (Self::En, firing, 0) => format!("{firing} firing"),
+            (Self::En, 0, resolved) => format!("{resolved} resolved"),
+            (Self::En, firing, resolved) => format!("{firing} firing, {resolved} resolved"),
+            (Self::Ja, firing, 0) => format!("発生中 {firing} 件"),
+            (Self::Ja, 0, resolved) => format!("復旧 {resolved} 件"),
+            (Self::Ja, firing, resolved) => format!("発生中 {firing} 件、復旧 {resolved} 件"),
+        }
+    }
+
+    /// Since when; `when` is what the receiver shows for a moment ("5 minutes ago").
+    pub(crate) fn started(self, when: &str) -> String {
+        match self {
+            Self::En => format!("started {when}"),
+            Self::Ja => format!("{when}に発生"),
+        }
+    }
+
+    /// Until when, and how long it took, as far as either is known.
+    pub(crate) fn ended(self, when: Option<&str>, lasted: Option<SignedDuration>) -> String {
+        match (self, when, lasted.map(|lasted| self.duration(lasted))) {
+            (Self::En, Some(when), Some(lasted)) => format!("resolved {when} after {lasted}"),
+            (Self::En, Some(when), None) => format!("resolved {when}"),
+            (Self::En, None, _) => "resolved".to_owned(),
+            (Self::Ja, Some(when), Some(lasted)) => format!("{when}に復旧(継続時間 {lasted})"),
+            (Self::Ja, Some(when), None) => format!("{when}に復旧"),
+            (Self::Ja, None, _) => "復旧".to_owned(),
+        }
+    }
+
+    /// Stands before the names of the alerts that did not fit.
+    pub(crate) fn rest(self, count: usize) -> String {
+        match self {
+            Self::En => format!("… and {count} more: "),
+            Self::Ja => format!("… 他 {count} 件: "),
+        }
+    }
+
+    /// What Alertmanager kept from us.
+    pub(crate) fn unseen(self, count: u64) -> String {
+        match self {
+            Self::En => format!("{count} more not shown: Alertmanager left them out (max_alerts)."),
+            Self::Ja => format!("ほか {count} 件は表示していません(Alertmanager の max_alerts による省略)。"),
+        }
+    }
+
+    /// What a reader finds behind a link.
+    pub(crate) fn link(self, kind: LinkKind) -> &'static str {
+        match (self, kind) {
+            (Self::En, LinkKind::Runbook) => "Runbook",
+            (Self::Ja, LinkKind::Runbook) => "対処手順",
+            (Self::En, LinkKind::Dashboard) => "Dashboard",
+            (Self::Ja, LinkKind::Dashboard) => "ダッシュボード",
+            (Self::En, LinkKind::Graph) => "Graph",
+            (Self::Ja, LinkKind::Graph) => "グラフ",
+        }
+    }
+
+    /// A duration by its two largest units: what is left does not matter to a reader.
+    pub(crate) fn duration(self, duration: SignedDuration) -> String {
+        let seconds = duration.as_secs().max(0);
+        let [day, hour, minute, second] = match self {
+            Self::En => ["d", "h", "min", "s"],
+            Self::Ja => ["日", "時間", "分", "秒"],
+        };
+        let units = [
+            (seconds / 86_400, day),
+            (seconds / 3_600 % 24, hour),
+            (seconds / 60 % 60, minute),
+            (seconds % 60, second),
+        ];
+        let first = units.iter().position(|(count, _)| *count > 0).unwrap_or(units.len() - 1);
+        let parts = units[first..].iter().take(2).enumerate();
+        let parts = parts.filter(|(place, (count, _))| *place == 0 || *count > 0);
+        parts.map(|(_, (count, unit))| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_told_by_its_two_largest_units() {
+        for (seconds, english, japanese) in [
+            (-5, "0 s", "0 秒"),
+            (0, "0 s", "0 秒"),
+            (59, "59 s", "59 秒"),
+            (123, "2 min 3 s", "2 分 3 秒"),
+            (3_600, "1 h", "1 時間"),
+            (3_605, "1 h", "1 時間"),
+            (93_784, "1 d 2 h", "1 日 2 時間"),
+        ] {
+            let duration = SignedDuration::from_secs(seconds);
+            assert_eq!(Language::En.duration(duration), english);
+            assert_eq!(Language::Ja.duration(duration), japanese);
+        }
+    }
+}

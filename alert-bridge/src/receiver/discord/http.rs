@@ -1,0 +1,74 @@
+//! The one place that talks to Discord.
+
+use std::future::Future;
+
+use anyhow::Context;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::Answer;
+use super::payload::Payload;
+use super::url::WebhookUrl;
+
+/// Discord asks every client to say who it is, and refuses those that do not.
+const USER_AGENT: &str = concat!("DiscordBot (", env!("CARGO_PKG_REPOSITORY"), ", ", env!("CARGO_PKG_VERSION"), ")");
+/// An answer is a message of ours with a few ids; what is longer is not Discord's.
+const ANSWER_LIMIT_BYTES: usize = 256 * 1024;
+
+/// Posts one payload: the seam at which tests put a Discord of their own.
+pub trait Post: Send + Sync {
+    /// Posts `payload` once and returns the answer, or why there is none.
+    ///
+    /// No answer does not mean that nothing was posted.
+    fn post(&self, payload: &Payload, by: Instant) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
+}
+
+/// Why there is no answer. Never carries the address.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// The connection failed before or after the request went out.
+    #[error("cannot reach Discord")]
+    Network(#[source] reqwest::Error),
+    /// It took longer than we can wait.
+    #[error("Discord did not answer in time")]
+    Late,
+}
+
+/// Discord as it is.
+pub struct Http {
+    client: reqwest::Client,
+    url: WebhookUrl,
+}
+
+impl Http {
+    /// Sets up a client for one webhook.
+    ///
+    /// # Errors
+    /// When the system's certificate roots cannot be set up.
+    pub fn new(url: WebhookUrl) -> anyhow::Result<Self> {
+        let client = daemon::http::client(USER_AGENT).context("cannot prepare to talk to Discord")?;
+        Ok(Self { client, url })
+    }
+}
+
+impl Post for Http {
+    async fn post(&self, payload: &Payload, by: Instant) -> Result<Answer, NoAnswer> {
+        let call = async {
+            let mut response = self.client.post(self.url.expose()).json(payload).send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let mut body = Vec::new();
+            // An answer that breaks off halfway is still an answer: its status is what counts.
+            while let Ok(Some(chunk)) = response.chunk().await {
+                if body.len() + chunk.len() > ANSWER_LIMIT_BYTES {
+                    break;
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Answer::read(status, &headers, &body))
+        };
+        match timeout_at(by, call).await {
+            // The error of a request carries its address, and with it the token.
+            Ok(answer) => answer.map_err(|error: reqwest::Error| NoAnswer::Network(error.without_url())),
+            Err(_) => Err(NoAnswer::Late),
+        }
+    }
+}
