@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::gateway::GatewayUrl;
 use crate::host::Host;
@@ -19,8 +20,10 @@ pub struct Config {
     /// Default: `https://localhost:9443/metrics/job/xserver-bot`.
     pub url: Option<GatewayUrl>,
     /// Value of the label `job` when the URL leaves it open. Default: `host`.
+    #[serde(deserialize_with = "filled")]
     pub job: Option<String>,
     /// Value of the label `instance` when the URL leaves it open. Default: this host's name.
+    #[serde(deserialize_with = "filled")]
     pub instance: Option<String>,
     /// Name for Basic Auth.
     pub user: Option<String>,
@@ -53,6 +56,14 @@ impl Config {
             sysfs: self.sysfs.clone().unwrap_or(own.sysfs),
             rootfs: self.rootfs.clone().unwrap_or(own.rootfs),
         }
+    }
+}
+
+/// Reads a label's value. A gateway refuses a group without a job, and nobody finds a host without a name.
+fn filled<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    match Option::<String>::deserialize(value)? {
+        Some(text) if text.is_empty() => Err(D::Error::custom("write a value, or leave the key out")),
+        other => Ok(other),
     }
 }
 
@@ -131,6 +142,7 @@ mod tests {
     fn a_setting_that_does_not_hold_is_refused_with_its_line() {
         insta::assert_snapshot!(exporter("exporter:\n  timeout: 0s\n").unwrap_err(), @"noroshi.yaml: a push needs some time: write a timeout such as `10s` at line 2, column 12");
         insta::assert_snapshot!(exporter("exporter:\n  url: ftp://x/\n").unwrap_err(), @"noroshi.yaml: the URL must begin with https:// (or http://, on this machine) at line 2, column 8");
+        insta::assert_snapshot!(exporter("exporter:\n  job: ''\n").unwrap_err(), @"noroshi.yaml: write a value, or leave the key out at line 2, column 8");
         insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, state, procfs, sysfs, rootfs at line 2, column 3");
     }
 

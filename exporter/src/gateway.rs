@@ -166,9 +166,8 @@ impl fmt::Display for Gateway {
 }
 
 fn target(config: &Config, environment: &Environment, host_name: &str) -> Result<Target, ConfigError> {
-    let choice = |setting: &Option<String>| setting.clone();
-    let job = Choice { configured: choice(&config.job), fallback: "host".to_owned() };
-    let instance = Choice { configured: choice(&config.instance), fallback: host_name.to_owned() };
+    let job = Choice { configured: config.job.clone(), fallback: "host".to_owned() };
+    let instance = Choice { configured: config.instance.clone(), fallback: host_name.to_owned() };
     if let Some(text) = environment.text("PUSHGATEWAY_URL")? {
         let url =
             GatewayUrl::try_from(text).map_err(|reason| ConfigError::Url { source_name: "PUSHGATEWAY_URL", reason })?;

@@ -4,7 +4,7 @@
 //! /proc /sys statvfs uname ── collect ──▶ page ──▶ Gateway ── PUT /metrics/job/J/instance/I ──▶ Pushgateway
 //! state file ─── CPU time at the previous push ───▶ │ TLS · Basic Auth · pinned CA
 //!      ▲                                            │
-//!      └────────────── written after a 200 ◀────────┘
+//!      └────────────── written after a yes ◀────────┘
 //! ```
 //!
 //! [`Exporter::build`] takes a [`Config`]; [`Exporter::print`] returns the page that [`Exporter::push`] would hand to a

@@ -30,6 +30,12 @@ struct Content {
     cpu: Reading,
 }
 
+/// The part of [`Content`] that every version has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 impl State {
     /// Keeps the state at `path`.
     #[must_use]
@@ -45,9 +51,11 @@ impl State {
         let path = self.0.display();
         match read(&self.0) {
             Ok(bytes) => {
-                let content: Content =
-                    serde_json::from_slice(&bytes).with_context(|| format!("{path} is not a state file of ours"))?;
-                anyhow::ensure!(content.version == VERSION, "{path} was written by another version of this program");
+                let foreign = || format!("{path} is not a state file of ours");
+                // Looked at alone, since what stands beside it is another version's affair.
+                let Version { version } = serde_json::from_slice(&bytes).with_context(foreign)?;
+                anyhow::ensure!(version == VERSION, "{path} was written by another version of this program");
+                let content: Content = serde_json::from_slice(&bytes).with_context(foreign)?;
                 Ok(Some(content.cpu))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -138,9 +146,12 @@ mod tests {
             let error = state.load().unwrap_err().to_string();
             assert!(error.ends_with("exporter.json is not a state file of ours"), "{error}");
         }
-        let text = serde_json::to_string(&Content { version: 2, cpu: reading() }).unwrap();
-        fs::write(&state.0, text).unwrap();
-        assert!(state.load().unwrap_err().to_string().ends_with("was written by another version of this program"));
+        let same_shape = serde_json::to_string(&Content { version: 2, cpu: reading() }).unwrap();
+        for text in [same_shape.as_str(), r#"{"version":2,"usage":[]}"#] {
+            fs::write(&state.0, text).unwrap();
+            let error = state.load().unwrap_err().to_string();
+            assert!(error.ends_with("was written by another version of this program"), "{error}");
+        }
     }
 
     #[test]

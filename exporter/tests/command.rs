@@ -1,6 +1,7 @@
 //! The command as cron, a shell and an operator see it: exit codes, stdout and stderr.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
@@ -87,6 +88,25 @@ fn a_push_that_failed_is_one_line_and_exit_code_1() {
     let said = text(&output.stderr);
     assert!(said.starts_with(&format!("error: {url} refuses the connection")) && said.lines().count() == 1, "{said}");
     assert_eq!(text(&output.stdout), "");
+}
+
+#[test]
+fn a_log_on_a_full_disk_costs_no_push_and_no_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let (url, served) = gateway(1);
+    // A directory in the place of the state file is worth two warnings.
+    for (arguments, url, code) in [(&["push"][..], url.as_str(), 0), (&["push", "--check"], "nonsense", 78)] {
+        let status = Command::new(env!("CARGO_BIN_EXE_noroshi-exporter"))
+            .args(arguments)
+            .env_clear()
+            .env("NOROSHI_EXPORTER_STATE", directory.path())
+            .env("PUSHGATEWAY_URL", url)
+            .stderr(File::options().write(true).open("/dev/full").unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code));
+    }
+    served.join().unwrap();
 }
 
 #[test]

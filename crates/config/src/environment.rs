@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -120,10 +122,13 @@ impl<N: Into<OsString>, V: Into<OsString>, const LEN: usize> From<[(N, V); LEN]>
 pub fn read_secret_file(path: &Path) -> Result<SecretString, EnvironmentError> {
     let unreadable = |source| EnvironmentError::Unreadable { path: path.to_owned(), source };
     let not_a_secret = |reason| EnvironmentError::NotASecret { path: path.to_owned(), reason };
-    if std::fs::metadata(path).map_err(unreadable)?.len() > SECRET_LIMIT_BYTES {
+    let mut bytes = Vec::new();
+    // Bounded while it is read, since a device has no length that could be asked for.
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(SECRET_LIMIT_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > SECRET_LIMIT_BYTES {
         return Err(not_a_secret("is longer than 64 KiB: this is the wrong file"));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| not_a_secret("is not UTF-8"))?;
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
@@ -181,6 +186,12 @@ mod tests {
             let error = read_secret_file(held.path()).unwrap_err().to_string();
             assert!(error.ends_with(reason), "{error}");
         }
+        for too_long in [file(&"x".repeat(64 * 1024 + 1)).path(), Path::new("/dev/zero")] {
+            let error = read_secret_file(too_long).unwrap_err().to_string();
+            assert!(error.ends_with("is longer than 64 KiB: this is the wrong file"), "{error}");
+        }
+        let longest = "x".repeat(64 * 1024);
+        assert_eq!(read_secret_file(file(&longest).path()).unwrap().expose_secret(), longest);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a process leaves with, the same for every binary of ours.
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Everything asked for was done.
@@ -52,12 +53,12 @@ impl fmt::Display for Failure {
 }
 
 /// Turns the end of `main` into an exit code, with `error: …` on stderr when there is something to say.
-#[expect(clippy::print_stderr, reason = "the last word of a process, after every logger is gone")]
 pub fn leave(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::from(DONE),
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // Not `eprintln!`, which panics when stderr is a log on a full disk: the exit code must get through.
+            let _ = writeln!(std::io::stderr(), "error: {failure}");
             ExitCode::from(failure.code())
         }
     }

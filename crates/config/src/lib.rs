@@ -7,7 +7,8 @@
 //!
 //! [`section::load`] reads the file, [`Environment`] the names around it, [`exit`] says what a process leaves with.
 //! This crate has no runtime and no logger, because the exporter, which counts every page of memory, uses it too.
-//! No error of this crate carries a line of the file or a value of the environment: either could be a secret.
+//! No error of this crate carries a line of the file or a value of the environment: either could be a secret. (A type
+//! that refuses its own value may quote that one, as durations do; secrets have files of their own.)
 
 mod environment;
 pub mod exit;

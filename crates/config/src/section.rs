@@ -64,7 +64,11 @@ pub fn parse<T: DeserializeOwned + Default>(section: &'static str, text: &str, n
 
 /// The library's reason without the advice that it gives to programmers.
 fn plain(error: &serde_saphyr::Error) -> String {
-    error.to_string().replace(", set DuplicateKeyPolicy in Options if acceptable", "")
+    let advice = [
+        ", set DuplicateKeyPolicy in Options if acceptable",
+        "; use from_str_multiple or from_str_multiple_with_options",
+    ];
+    advice.iter().fold(error.to_string(), |reason, advice| reason.replace(advice, ""))
 }
 
 /// Picks one section out of the file's mapping.
@@ -151,6 +155,7 @@ mod tests {
         insta::assert_snapshot!(bridge("bridge: [\n").unwrap_err(), @"noroshi.yaml: expected mapping start at line 1, column 9");
         insta::assert_snapshot!(bridge("- bridge\n").unwrap_err(), @"noroshi.yaml: expected mapping start at line 1, column 1");
         insta::assert_snapshot!(bridge("bridge:\n  port: 1\n  port: 2\n").unwrap_err(), @"noroshi.yaml: duplicate mapping key: port at line 3, column 3");
+        insta::assert_snapshot!(bridge("bridge: {}\n---\nproxy: {}\n").unwrap_err(), @"noroshi.yaml: multiple YAML documents detected at line 3, column 1");
     }
 
     #[test]

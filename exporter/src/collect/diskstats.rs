@@ -80,13 +80,13 @@ const FAMILIES: [(&str, Kind, &str); 17] = [
 ];
 
 /// Whether node_exporter passes over `device` by default: partitions, RAM disks, loop devices and floppies,
-/// `^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$`.
+/// `^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$`.
 fn is_part_or_toy(device: &str) -> bool {
     let stem = device.trim_end_matches(|character: char| character.is_ascii_digit());
     if stem.len() == device.len() {
         return false;
     }
-    if ["ram", "loop", "fd"].contains(&stem) {
+    if ["ram", "zram", "loop", "fd"].contains(&stem) {
         return true;
     }
     if let Some(numbers) = stem.strip_prefix("nvme").and_then(|rest| rest.strip_suffix('p')) {
@@ -104,11 +104,10 @@ mod tests {
 
     #[test]
     fn whole_disks_are_reported_and_their_parts_are_not() {
-        for disk in ["sda", "vda", "xvdb", "nvme0n1", "dm-0", "md127", "sr0", "mmcblk0", "mmcblk0p1", "zram0", "sdaa1"]
-        {
+        for disk in ["sda", "vda", "xvdb", "nvme0n1", "dm-0", "md127", "sr0", "mmcblk0", "mmcblk0p1", "sdaa1"] {
             assert!(!is_part_or_toy(disk), "{disk}");
         }
-        for part in ["sda1", "vda15", "xvdb2", "hdc3", "nvme0n1p2", "nvme10n2p11", "loop7", "ram0", "fd0"] {
+        for part in ["sda1", "vda15", "xvdb2", "hdc3", "nvme0n1p2", "nvme10n2p11", "loop7", "ram0", "zram0", "fd0"] {
             assert!(is_part_or_toy(part), "{part}");
         }
     }

@@ -53,7 +53,8 @@ fn add(name: &str, device: &Path, page: &mut Families) -> anyhow::Result<()> {
         ],
         1.0,
     )?;
-    let number = |attribute: &str| text(attribute).and_then(|value| value.parse::<i64>().ok());
+    let number =
+        |attribute: &str| text(attribute).and_then(|value| value.parse::<i64>().ok()).map(|value| value as f64);
     for (family, help, value) in [
         ("node_network_carrier", "Network device property: carrier", number("carrier")),
         ("node_network_mtu_bytes", "Network device property: mtu_bytes", number("mtu")),
@@ -61,11 +62,11 @@ fn add(name: &str, device: &Path, page: &mut Families) -> anyhow::Result<()> {
         (
             "node_network_speed_bytes",
             "Network device property: speed_bytes",
-            number("speed").map(|mbit| mbit * 125_000),
+            number("speed").map(|mbit| mbit * 125_000.0),
         ),
     ] {
         if let Some(value) = value {
-            page.gauge(family, help)?.add([("device", name)], value as f64)?;
+            page.gauge(family, help)?.add([("device", name)], value)?;
         }
     }
     Ok(())
@@ -86,5 +87,17 @@ mod tests {
     #[test]
     fn devices_are_described_by_what_they_answer() {
         insta::assert_snapshot!(written(&Netclass, "small-vps"));
+    }
+
+    #[test]
+    fn a_speed_beyond_reason_is_passed_on_and_breaks_nothing() {
+        let sysfs = tempfile::tempdir().unwrap();
+        let device = sysfs.path().join("class/net/odd0");
+        fs::create_dir_all(&device).unwrap();
+        fs::write(device.join("speed"), i64::MAX.to_string()).unwrap();
+        let mut page = Families::new();
+        Netclass.collect(&Host { sysfs: sysfs.path().to_owned(), ..Host::default() }, &mut page).unwrap();
+        let page = page.to_string();
+        assert!(page.contains("node_network_speed_bytes{device=\"odd0\"} 1.152921504606847e+24\n"), "{page}");
     }
 }

@@ -14,9 +14,9 @@ impl Collector for Os {
     }
 
     fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
-        let mut text = None;
-        for place in ["etc/os-release", "usr/lib/os-release"] {
-            text = text.or(read_if_any(&host.rootfs.join(place))?);
+        let mut text = read_if_any(&host.rootfs.join("etc/os-release"))?;
+        if text.is_none() {
+            text = read_if_any(&host.rootfs.join("usr/lib/os-release"))?;
         }
         let Some(text) = text else { return Ok(()) };
         let labels = KEYS.map(|key| (key, value_of(&text, key)));
@@ -90,6 +90,21 @@ mod tests {
         ] {
             assert_eq!(value_of(text, key), value, "{key}");
         }
+    }
+
+    #[test]
+    fn the_second_place_is_not_looked_at_when_the_first_one_has_the_file() {
+        let rootfs = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(rootfs.path().join("etc")).unwrap();
+        std::fs::create_dir_all(rootfs.path().join("usr/lib/os-release/not/a/file")).unwrap();
+        std::fs::write(rootfs.path().join("etc/os-release"), "ID=debian\n").unwrap();
+        let host = Host { rootfs: rootfs.path().to_owned(), ..Host::default() };
+        let mut page = Families::new();
+        Os.collect(&host, &mut page).unwrap();
+        assert!(page.to_string().contains("id=\"debian\""), "{page}");
+
+        std::fs::remove_file(rootfs.path().join("etc/os-release")).unwrap();
+        assert!(Os.collect(&host, &mut Families::new()).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the gateway's answer means, in words that say what to do about it.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::{Gateway, PushError};
 
@@ -13,7 +13,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Where the gateway sends us instead, if it does.
     pub location: Option<String>,
-    /// The first [`LIMIT_BYTES`] of the body at most.
+    /// The first [`LIMIT_BYTES`] of a refusal's body at most.
     pub body: Vec<u8>,
 }
 
@@ -22,10 +22,12 @@ impl Answer {
     pub fn verdict(&self, gateway: &Gateway, sent_bytes: usize) -> Result<(), PushError> {
         let (origin, path) = (gateway.target.origin(), &gateway.target.path);
         let has_password = gateway.authorization.is_some();
-        let reason = self.reason();
+        if self.status.is_success() {
+            return Ok(());
+        }
+        let reason = self.reason(gateway.authorization.as_ref());
         let code = self.status.as_u16();
         Err(PushError::Rejected(match code {
-            200 | 202 => return Ok(()),
             300..=399 => {
                 let location = self.location.as_deref().map(in_one_line).unwrap_or_default();
                 format!(
@@ -58,10 +60,14 @@ impl Answer {
     }
 
     /// Returns `: what the gateway says`, or nothing when it says nothing for people.
-    fn reason(&self) -> String {
+    fn reason(&self, authorization: Option<&HeaderValue>) -> String {
         let text = in_one_line(&String::from_utf8_lossy(&self.body));
+        // A server that shows us our own request would bring the password into a log. The header's beginning gives it
+        // away, since the rest may be cut off.
+        let beginning = authorization.and_then(|header| header.to_str().ok()?.get(.."Basic ".len() + 4));
+        let is_echo = beginning.is_some_and(|beginning| text.contains(beginning));
         // A page for browsers says no more than its status does.
-        if text.is_empty() || text.starts_with('<') { String::new() } else { format!(": {text}") }
+        if text.is_empty() || text.starts_with('<') || is_echo { String::new() } else { format!(": {text}") }
     }
 }
 

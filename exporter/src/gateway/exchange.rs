@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -17,8 +17,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::answer::{Answer, LIMIT_BYTES, in_one_line};
+use super::target::Scheme;
 use super::{Gateway, PushError, connect};
 
+/// How long we wait for a gateway to say why it does not take a push, once it has said that it does not.
+const EXPLANATION: Duration = Duration::from_secs(1);
 /// How long we wait for our own good-bye to be sent. The push is done by then, so it matters little.
 const FAREWELL: Duration = Duration::from_millis(100);
 
@@ -69,7 +72,10 @@ async fn exchange(
     doing: &Cell<&'static str>,
 ) -> Result<Answer, PushError> {
     doing.set("it was to take the push");
-    let lost = |error: hyper::Error| PushError::NoAnswer { origin: gateway.target.origin(), reason: lost(&error) };
+    let lost = |error: hyper::Error| PushError::NoAnswer {
+        origin: gateway.target.origin(),
+        reason: lost(&error, gateway.target.scheme),
+    };
     let (sender, connection) = Builder::new()
         // Head and body in one piece: sent in two, they cost a delayed acknowledgement of 40 ms.
         .writev(false)
@@ -93,28 +99,42 @@ async fn exchange(
 }
 
 async fn talk(mut sender: SendRequest<Body>, request: Request<Body>) -> hyper::Result<Answer> {
-    let mut response: Response<_> = sender.send_request(request).await?;
+    let mut response = sender.send_request(request).await?;
     let status = response.status();
     let location = response.headers().get(LOCATION).map(|place| String::from_utf8_lossy(place.as_bytes()).into_owned());
     let mut body = Vec::new();
-    while body.len() < LIMIT_BYTES {
-        // The status counts; that its explanation breaks off is no news.
-        let Some(Ok(frame)) = response.frame().await else { break };
-        if let Some(data) = frame.data_ref() {
-            body.extend_from_slice(&data[..data.len().min(LIMIT_BYTES - body.len())]);
-        }
+    // A yes needs no explanation. With a no, the status counts: that its explanation dawdles or breaks off is no news.
+    if !status.is_success() {
+        let _ = timeout(EXPLANATION, read(&mut response, &mut body)).await;
     }
     Ok(Answer { status, location, body })
 }
 
+/// Reads the beginning of what the gateway says, as far as it comes.
+async fn read(response: &mut Response<Incoming>, body: &mut Vec<u8>) {
+    while body.len() < LIMIT_BYTES {
+        let Some(Ok(frame)) = response.frame().await else { return };
+        if let Some(data) = frame.data_ref() {
+            body.extend_from_slice(&data[..data.len().min(LIMIT_BYTES - body.len())]);
+        }
+    }
+}
+
 /// Puts what hyper says into words.
-fn lost(error: &hyper::Error) -> String {
+fn lost(error: &hyper::Error, scheme: Scheme) -> String {
     if error.is_parse() {
-        return "something else came back; does this port want https://?".to_owned();
+        let question = match scheme {
+            Scheme::Http => "does this port want https://?",
+            Scheme::Https => "is this the gateway's port?",
+        };
+        return format!("something else came back; {question}");
     }
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        return "the connection was closed before one came; does this port want https://, or is the gateway going down?"
-            .to_owned();
+        let question = match scheme {
+            Scheme::Http => "does this port want https://, or is the gateway going down?",
+            Scheme::Https => "is the gateway going down?",
+        };
+        return format!("the connection was closed before one came; {question}");
     }
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(error);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use exposition::LabelName;
 use http::Uri;
 use serde::Deserialize;
@@ -39,6 +39,9 @@ pub enum InvalidUrl {
     /// A label of the group has no name for a label.
     #[error("the URL has a label whose name is not made of letters, digits and `_`")]
     Label,
+    /// A value of the group that is no text, or no base64 where it says so.
+    #[error("the URL has a label whose value does not decode to UTF-8")]
+    Value,
     /// `%` without two hexadecimal digits behind it.
     #[error("the URL has a `%` that is not followed by two hexadecimal digits")]
     Percent,
@@ -109,13 +112,17 @@ impl TryFrom<String> for GatewayUrl {
             return Err(InvalidUrl::Query);
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        // `Uri` lets `host:` and `host:99999` pass as hosts without a port.
-        let has_port = !authority.as_str().ends_with(authority.host());
-        if host.is_empty() || (has_port && authority.port_u16().is_none()) {
+        // `Uri` lets `host:`, `host:port` and `host:99999` pass as hosts without a port, and `host:+1` as port 1.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => None,
+            Some(port) if !port.contains('+') => Some(authority.port_u16().ok_or(InvalidUrl::Malformed)?),
+            _ => return Err(InvalidUrl::Malformed),
+        };
+        if host.is_empty() || port == Some(0) {
             return Err(InvalidUrl::Malformed);
         }
         let (prefix, group) = split(uri.path())?;
-        Ok(Self { scheme, host, port: authority.port_u16(), prefix, group })
+        Ok(Self { scheme, host, port, prefix, group })
     }
 }
 
@@ -208,7 +215,27 @@ fn split(path: &str) -> Result<(String, Option<String>), InvalidUrl> {
     if !group.iter().step_by(2).all(is_label) {
         return Err(InvalidUrl::Label);
     }
+    let values = group.chunks_exact(2).map(|pair| value_of(pair[0], pair[1]).ok_or(InvalidUrl::Value));
+    if values.collect::<Result<Vec<_>, _>>()?[0].is_empty() {
+        return Err(InvalidUrl::NoJob);
+    }
     Ok((parts[..start].join("/"), Some(group.join("/"))))
+}
+
+/// Reads a value of the group as the gateway will. One that is no text must not get there: a Pushgateway keeps it, and
+/// refuses the pushes of all hosts from then on.
+fn value_of(name: &str, value: &str) -> Option<String> {
+    let mut parts = value.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for (digits, rest) in parts.filter_map(|part| part.split_at_checked(2)) {
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    if !name.ends_with("@base64") {
+        return Some(text);
+    }
+    String::from_utf8(URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?).ok()
 }
 
 /// Writes a label of the group so that the gateway reads back exactly this value.
