@@ -91,16 +91,17 @@ fn entry(alert: &Alert, common: &BTreeSet<&str>, links: Vec<Link>, language: Lan
     let place = place(&alert.labels);
     let name = place.map(|(_, value)| host(value)).or_else(|| alert.labels.shown("alertname"));
     let (headline, body) = words(alert, language);
+    let fires = alert.status == Status::Firing;
     Entry {
-        state: if alert.status == Status::Firing { State::Firing } else { State::Resolved },
+        state: if fires { State::Firing } else { State::Resolved },
         level: level(alert),
         name: text::line(name.unwrap_or(language.nameless())),
         headline: headline.unwrap_or_else(|| nameless_headline(alert, language)),
-        body,
+        body: if fires { body } else { String::new() },
         labels: shown_labels(&alert.labels, |name| !common.contains(name)).collect(),
         links,
         started: alert.starts_at,
-        ended: alert.ends_at.filter(|end| alert.status == Status::Resolved && *end >= alert.starts_at),
+        ended: alert.ends_at.filter(|end| !fires && *end >= alert.starts_at),
     }
 }
 

@@ -101,15 +101,23 @@ impl Language {
         }
     }
 
-    /// Until when, and how long it took, as far as either is known.
-    pub(crate) fn ended(self, when: Option<&str>, lasted: Option<SignedDuration>) -> String {
+    /// That it is over, since when, and how long it took, as far as either is known.
+    pub(crate) fn recovered(self, when: Option<&str>, lasted: Option<SignedDuration>) -> String {
         match (self, when, lasted.map(|lasted| self.duration(lasted))) {
-            (Self::En, Some(when), Some(lasted)) => format!("resolved {when} after {lasted}"),
-            (Self::En, Some(when), None) => format!("resolved {when}"),
-            (Self::En, None, _) => "resolved".to_owned(),
-            (Self::Ja, Some(when), Some(lasted)) => format!("{when}に復旧(継続時間 {lasted})"),
-            (Self::Ja, Some(when), None) => format!("{when}に復旧"),
-            (Self::Ja, None, _) => "復旧".to_owned(),
+            (Self::En, Some(when), Some(lasted)) => format!("Recovered {when} after {lasted}"),
+            (Self::En, Some(when), None) => format!("Recovered {when}"),
+            (Self::En, None, _) => "Recovered".to_owned(),
+            (Self::Ja, Some(when), Some(lasted)) => format!("{when}に復旧しました(継続時間 {lasted})"),
+            (Self::Ja, Some(when), None) => format!("{when}に復旧しました"),
+            (Self::Ja, None, _) => "復旧しました".to_owned(),
+        }
+    }
+
+    /// What was wrong, for a receiver that cannot strike it through.
+    pub(crate) fn was(self, headline: &str) -> String {
+        match self {
+            Self::En => format!("was: {headline}"),
+            Self::Ja => format!("発生時の内容: {headline}"),
         }
     }
 

@@ -123,9 +123,9 @@ pub struct Entry {
     pub level: Level,
     /// The shortest name that people know it by: its host, if it has one.
     pub name: String,
-    /// What is wrong, in one line.
+    /// What is wrong, or was, in one line.
     pub headline: String,
-    /// What there is to say beyond that; may be empty, may have several lines.
+    /// What there is to say beyond that; may have several lines. Empty once it is over: its figures are those of before.
     pub body: String,
     /// What tells it apart from the other entries.
     pub labels: Vec<Label>,
@@ -150,7 +150,7 @@ impl Entry {
             return language.started(&show(self.started));
         }
         let lasted = self.ended.map(|ended| ended.duration_since(self.started)).filter(SignedDuration::is_positive);
-        language.ended(self.ended.map(show).as_deref(), lasted)
+        language.recovered(self.ended.map(show).as_deref(), lasted)
     }
 }
 

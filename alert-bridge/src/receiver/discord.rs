@@ -126,10 +126,8 @@ impl<P: Post> Discord<P> {
 impl Gate {
     /// Waits until a request may go out.
     async fn pass(&mut self, patience: &Patience) -> Result<(), Undelivered> {
-        if let Some(death) = self.dead.take_if(|death| death.until > Instant::now()) {
-            let reason = death.reason.clone();
-            self.dead = Some(death);
-            return Err(Undelivered::Dead(reason));
+        if let Some(death) = self.dead.as_ref().filter(|death| death.until > Instant::now()) {
+            return Err(Undelivered::Dead(death.reason.clone()));
         }
         self.dead = None;
         match self.open_at {

@@ -62,10 +62,14 @@ impl Terminal {
         lines.extend(message.text.lines().map(|line| format!("  {line}")));
         lines.extend(message.fields.iter().map(|field| format!("  {}: {}", field.name, field.value)));
         for entry in &message.entries {
-            lines.push(format!("  {}", self.bullet(message, entry)));
-            lines.extend(entry.body.lines().map(|line| format!("    {line}")));
             let when = entry.when(language, |moment| self.local(moment));
-            let facts = [vec![when], pairs(&entry.labels)].concat();
+            let (lead, rest) = match entry.is_resolved() {
+                true => (when, language.was(&entry.headline)),
+                false => (entry.headline.clone(), when),
+            };
+            lines.push(format!("  {}{lead}", self.bullet(message, entry)));
+            lines.extend(entry.body.lines().map(|line| format!("    {line}")));
+            let facts = [vec![rest], pairs(&entry.labels)].concat();
             lines.push(format!("    {}", facts.join(" · ")));
             lines.extend(entry.links.iter().map(|link| format!("    {}", address(message, link))));
         }
@@ -77,12 +81,13 @@ impl Terminal {
         lines.join("\n") + "\n\n"
     }
 
+    /// Alone it needs no mark of its own: the title has it.
     fn bullet(&self, message: &Message, entry: &Entry) -> String {
         if message.entries.len() == 1 {
-            return entry.headline.clone();
+            return String::new();
         }
         let mark = if entry.is_resolved() { "✓" } else { "●" };
-        format!("{} {}", self.painted(mark, entry.state, entry.level), entry.headline)
+        format!("{} ", self.painted(mark, entry.state, entry.level))
     }
 
     fn local(&self, moment: Timestamp) -> String {

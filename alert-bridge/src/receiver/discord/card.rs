@@ -184,15 +184,21 @@ fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
     // Alone it needs no mark of its own: the title has it.
     let mark = if message.entries.len() > 1 { format!("{} ", mark(entry.state, entry.level)) } else { String::new() };
     let when = entry.when(message.language, relative);
+    // What is over leads with that; what was wrong is struck through, lest "db-1 is down" be read as news.
+    let told = |limit| {
+        let headline = escape(&entry.headline, limit);
+        let (lead, rest) = if entry.is_resolved() { (when, format!("~~{headline}~~")) } else { (headline, when) };
+        (format!("{mark}**{lead}**"), rest)
+    };
     match detail {
         Detail::Paragraph { body } => {
-            let headline = format!("{mark}**{}**", escape(&entry.headline, 300));
-            let facts = paragraphs([when, labels(&entry.labels, 300)], " · ");
-            paragraphs([headline, escape(&entry.body, body), facts, links(message, &entry.links, LINKS_ROOM)], "\n")
+            let (lead, rest) = told(300);
+            let facts = paragraphs([rest, labels(&entry.labels, 300)], " · ");
+            paragraphs([lead, escape(&entry.body, body), facts, links(message, &entry.links, LINKS_ROOM)], "\n")
         }
         Detail::Line => {
-            let headline = format!("{mark}**{}**", escape(&entry.headline, 120));
-            paragraphs([headline, labels(&entry.labels, 100), when], " · ")
+            let (lead, rest) = told(120);
+            paragraphs([lead, rest, labels(&entry.labels, 100)], " · ")
         }
     }
 }
@@ -246,7 +252,9 @@ fn fields(all: &[Label], mut room: usize) -> Vec<Field> {
 
 /// `Critical · receiver · group`, without markdown: a footer has none.
 fn footer(message: &Message) -> String {
-    paragraphs([message.language.level(message.level).to_owned(), message.origin.clone()], " · ")
+    // A note without a title has its level there.
+    let level = if is_blank(&message.title) { "" } else { message.language.level(message.level) };
+    paragraphs([level.to_owned(), message.origin.clone()], " · ")
 }
 
 /// The roles to ping: those of the levels that fire now, by id, and nobody else.

@@ -56,6 +56,7 @@ fn real_groups_look_like_this() {
         "long_values-04",
         "group500-02",
         "host_down-01",
+        "host_down-02",
     ] {
         let body = recorded(&format!("{name}.json"));
         for language in [Language::En, Language::Ja] {
