@@ -61,7 +61,9 @@ pub enum CertificateError {
         key: PathBuf,
     },
     /// No host would accept it.
-    #[error("the certificate {path} expired {days} day(s) ago, on {since}; renew it, or let --self-signed make one")]
+    #[error(
+        "the certificate {path} expired {days} day(s) ago, on {since}; renew it (--self-signed does so by itself, with ca-key.pem beside it)"
+    )]
     Expired {
         /// The file.
         path: PathBuf,

@@ -1,14 +1,17 @@
 //! The command line, and how it is laid over the configuration file.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command, Parser};
 use config::SectionError;
 
 use crate::allowlist::Range;
 use crate::config::Config;
-use crate::upstream::UpstreamUrl;
+use crate::upstream::{UpstreamUrl, UpstreamUrlError};
 
 /// The gate in front of a Pushgateway: TLS, Basic Auth and an allowlist; only whole pushes go through.
 #[derive(Debug, Parser)]
@@ -24,7 +27,7 @@ pub struct Cli {
     #[arg(long, env = "NOROSHI_PROXY_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
     /// The Pushgateway, with its path prefix if it has one [default: http://127.0.0.1:9091]
-    #[arg(long, env = "NOROSHI_PROXY_UPSTREAM", value_name = "URL")]
+    #[arg(long, env = "NOROSHI_PROXY_UPSTREAM", hide_env_values = true, value_name = "URL", value_parser = Unquoted)]
     pub upstream: Option<UpstreamUrl>,
     /// Certificate in PEM, the server's own first
     #[arg(long, env = "NOROSHI_PROXY_CERT", value_name = "FILE", conflicts_with = "self_signed")]
@@ -47,6 +50,19 @@ pub struct Cli {
     /// Check configuration, certificate and passwords, say what is wrong, and leave
     #[arg(long)]
     pub check: bool,
+}
+
+/// Parses the upstream. Elsewhere clap quotes what does not parse, and a URL may hold a password.
+#[derive(Clone)]
+struct Unquoted;
+
+impl TypedValueParser for Unquoted {
+    type Value = UpstreamUrl;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<UpstreamUrl, clap::Error> {
+        let parsed = value.to_str().ok_or(UpstreamUrlError::NotAUrl).and_then(str::parse);
+        parsed.map_err(|error| command.clone().error(ErrorKind::ValueValidation, format!("--upstream: {error}")))
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -125,6 +141,9 @@ mod tests {
         for arguments in [["--allow", "everyone"], ["--listen", "9443"], ["--upstream", "https://h"]] {
             assert!(Cli::try_parse_from([&["pushgateway-proxy"][..], &arguments].concat()).is_err(), "{arguments:?}");
         }
+        let password = ["pushgateway-proxy", "--upstream", "http://me:hunter2@h:1"];
+        let error = Cli::try_parse_from(password).unwrap_err().to_string();
+        assert!(error.contains("must not hold a user or password") && !error.contains("hunter2"), "{error}");
         let both = ["pushgateway-proxy", "--cert", "a", "--key", "b", "--self-signed", "c"];
         assert!(Cli::try_parse_from(both).is_err());
     }

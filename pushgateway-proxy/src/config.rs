@@ -11,6 +11,9 @@ use crate::allowlist::Allowlist;
 use crate::self_signed::SelfSigned;
 use crate::upstream::UpstreamUrl;
 
+/// Added to the present moment, a longer one could leave the range of the clock.
+const LONGEST_TIME: Duration = Duration::from_secs(86400);
+
 /// The `proxy:` section of the configuration file. Flags and environment win over it, since they differ by machine.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -44,7 +47,7 @@ pub struct Config {
     /// Time for the Pushgateway to answer.
     #[serde(with = "humantime_serde")]
     pub upstream_timeout: Duration,
-    /// Connections at once; one more is closed at once.
+    /// Connections at once; one more is closed at once. Addresses that are not allowed share an eighth as many of their own.
     pub max_connections: usize,
     /// Time for requests in hand after a stop was asked for.
     #[serde(with = "humantime_serde")]
@@ -91,7 +94,7 @@ impl Config {
     /// Returns where the certificate comes from.
     ///
     /// # Errors
-    /// When none of the ways was chosen, or more than one.
+    /// When none of the ways was chosen, or more than one, or a name is none.
     pub fn certificate(&self) -> anyhow::Result<CertificateSource> {
         match (&self.cert, &self.key, &self.self_signed) {
             (Some(cert), Some(key), None) => {
@@ -101,7 +104,9 @@ impl Config {
                 );
                 Ok(CertificateSource::Files { cert: cert.clone(), key: key.clone() })
             }
-            (None, None, Some(directory)) => Ok(CertificateSource::SelfSigned(SelfSigned::new(directory, &self.names))),
+            (None, None, Some(directory)) => {
+                Ok(CertificateSource::SelfSigned(SelfSigned::new(directory, &self.names)?))
+            }
             (None, None, None) => anyhow::bail!(
                 "there is no certificate: give --cert FILE and --key FILE, or --self-signed DIR to have one made"
             ),
@@ -121,10 +126,10 @@ impl Config {
         )
     }
 
-    /// Refuses numbers with which nothing could ever pass.
+    /// Refuses numbers with which nothing could ever pass, and times that no clock can add up.
     ///
     /// # Errors
-    /// When a limit or a time is zero, or nobody is allowed.
+    /// When a limit or a time is zero, a time is longer than a day, or nobody is allowed.
     pub fn validate(&self) -> anyhow::Result<()> {
         ensure!(!self.allow.is_empty(), "`allow` is empty, so nobody could push; leave it out for the default");
         ensure!(self.body_limit > 0, "`body_limit` is 0, so no push would pass");
@@ -135,7 +140,9 @@ impl Config {
             ("upstream_timeout", self.upstream_timeout),
         ] {
             ensure!(!timeout.is_zero(), "`{name}` is 0, so no push would pass");
+            ensure!(timeout <= LONGEST_TIME, "`{name}` is longer than a day; a push takes seconds");
         }
+        ensure!(self.grace <= LONGEST_TIME, "`grace` is longer than a day; a push takes seconds");
         Ok(())
     }
 }
@@ -201,7 +208,14 @@ mod tests {
 
     #[test]
     fn a_gate_through_which_nothing_can_pass_is_refused() {
-        for line in ["allow: []", "body_limit: 0", "max_connections: 0", "request_timeout: 0s"] {
+        for line in [
+            "allow: []",
+            "body_limit: 0",
+            "max_connections: 0",
+            "request_timeout: 0s",
+            "request_timeout: 500000000000y",
+            "grace: 2days",
+        ] {
             assert!(parse(&format!("proxy:\n  {line}\n")).unwrap().validate().is_err(), "{line}");
         }
     }

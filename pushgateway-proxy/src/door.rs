@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
+use crate::allowlist::Allowlist;
 use crate::metrics::Metrics;
 use crate::refusal::Reason;
 
@@ -26,28 +27,43 @@ const HANDSHAKE: u8 = 0x16;
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 43\r\nConnection: close\r\n\r\nthis port speaks TLS; use https:// instead\n";
 
+/// Strangers have this share of the connections, of their own: enough to be told that they are not allowed,
+/// and no way to take the places of those who are.
+const STRANGERS: usize = 8;
+
 /// Lets in so many connections and no more, and turns TCP into TLS.
 #[derive(Clone)]
 pub struct Door {
     tls: RustlsAcceptor,
     places: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     handshake_timeout: Duration,
     write_timeout: Duration,
+    allow: Allowlist,
     metrics: Metrics,
 }
 
 impl Door {
-    /// Makes a door for `connections` at once.
+    /// Makes a door for `connections` at once from the addresses of `allow`.
     #[must_use]
     pub fn new(
         tls: RustlsAcceptor,
         connections: usize,
         handshake_timeout: Duration,
         write_timeout: Duration,
+        allow: Allowlist,
         metrics: Metrics,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        Self { tls: tls.handshake_timeout(handshake_timeout), places, handshake_timeout, write_timeout, metrics }
+        let connections = connections.min(Semaphore::MAX_PERMITS);
+        Self {
+            tls: tls.handshake_timeout(handshake_timeout),
+            places: Arc::new(Semaphore::new(connections)),
+            strangers: Arc::new(Semaphore::new(connections.div_ceil(STRANGERS))),
+            handshake_timeout,
+            write_timeout,
+            allow,
+            metrics,
+        }
     }
 }
 
@@ -59,7 +75,8 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Door {
     fn accept(&self, mut tcp: TcpStream, service: S) -> Self::Future {
         let door = self.clone();
         Box::pin(async move {
-            let Ok(place) = Arc::clone(&door.places).try_acquire_owned() else {
+            let places = if door.allow.allows(tcp.peer_addr()?.ip()) { &door.places } else { &door.strangers };
+            let Ok(place) = Arc::clone(places).try_acquire_owned() else {
                 door.metrics.refused(Reason::TooManyConnections);
                 return Err(io::Error::other("there is no place for one more connection"));
             };

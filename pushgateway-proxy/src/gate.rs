@@ -26,8 +26,8 @@ use crate::upstream::{Answer, Push, Upstream, UpstreamError};
 
 /// The largest head of a request: its line and all headers.
 pub const HEAD_LIMIT_BYTES: usize = 32 * 1024;
-/// Bodies in memory at once, in multiples of the largest one allowed.
-const BODIES_IN_HAND: usize = 4;
+/// Bodies in memory at once, in multiples of the largest one allowed. While they grow they take up to three times that.
+const BODIES_IN_HAND: usize = 2;
 /// Of a path, this much is logged.
 const LOGGED_CHARS: usize = 120;
 
@@ -120,8 +120,8 @@ impl Gate {
 
 /// Refuses heads that the HTTP library lets pass and others would not.
 ///
-/// Two lengths never get here: the library refuses unequal ones, joins equal ones, and drops a length beside `chunked`,
-/// as RFC 9112 has it. What goes upstream has one length, and that is ours.
+/// Two lengths never get here: the library refuses unequal ones, joins equal ones, and drops a length beside `chunked`
+/// and closes that connection after its answer, as RFC 9112 has it. What goes upstream has one length, and that is ours.
 fn check_head(head: &http::request::Parts) -> Result<(), Refusal> {
     // The library's own limit is that of its buffer, which may hold twice as much.
     let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

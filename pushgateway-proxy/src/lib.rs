@@ -143,6 +143,7 @@ impl Proxy {
             config.max_connections,
             config.header_timeout,
             config.request_timeout,
+            config.allow.clone(),
             metrics.clone(),
         );
         let handle = Handle::new();
@@ -164,9 +165,10 @@ impl Proxy {
             () = stop.cancelled() => {}
             never = refresh(&logins, &source, &tls, &metrics) => match never {},
         }
+        let end = Instant::now() + config.grace;
         handle.graceful_shutdown(Some(config.grace));
         let drained = served.await;
-        upstream.settle(config.grace).await;
+        upstream.settle(end).await;
         drained.context("the listener broke while stopping")
     }
 }

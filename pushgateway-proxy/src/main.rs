@@ -32,7 +32,7 @@ fn start(cli: Cli) -> Result<(), Failure> {
 async fn run(config: Config) -> Result<(), Failure> {
     let mut registry = Registry::default();
     // A moment longer than the gate's own, so that it is the gate that ends the last requests.
-    let mut lifecycle = Lifecycle::new(config.grace + Duration::from_secs(5));
+    let mut lifecycle = Lifecycle::new(config.grace.saturating_add(Duration::from_secs(5)));
     let admin_listen = config.admin_listen;
 
     let proxy = Proxy::build(config, registry.sub_registry_with_prefix("noroshi_proxy")).await?;

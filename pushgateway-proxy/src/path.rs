@@ -47,7 +47,8 @@ pub enum PathError {
     #[error("the path decodes to bytes that are not UTF-8")]
     NotText,
     /// A value that is not what its name says.
-    #[error("invalid base64 encoding in the value of `{name}`")]
+    #[error("invalid base64 encoding in the value of `{}`", .name.escape_debug())]
+    // a decoded line break stays one line
     NotBase64 {
         /// `job`, or the label's name.
         name: String,
@@ -241,6 +242,12 @@ mod tests {
         assert_eq!(PushPath::parse("/metrics/job@base64/a$b"), Err(job()));
         assert_eq!(PushPath::parse("/metrics/job@base64/a%24b"), Err(job()));
         assert_eq!(PushPath::parse(&format!("/metrics/job/{}", "a".repeat(9000))), Err(PathError::TooLong));
+    }
+
+    #[test]
+    fn a_line_break_in_a_name_does_not_begin_a_line_of_its_own_in_the_log() {
+        let error = PushPath::parse("/metrics/job/a/x%0A2026-01-01%20ERROR%1b%5b31m@base64/!").unwrap_err().to_string();
+        assert_eq!(error, r"invalid base64 encoding in the value of `x\n2026-01-01 ERROR\u{1b}[31m`");
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -55,11 +55,14 @@ enum Found {
 
 impl SelfSigned {
     /// Names the directory. `names` come on top of `localhost`, the loopback addresses and this machine's host name.
-    #[must_use]
-    pub fn new(directory: &Path, names: &[String]) -> Self {
+    ///
+    /// # Errors
+    /// When one of `names` is neither a DNS name nor an address.
+    pub fn new(directory: &Path, names: &[String]) -> anyhow::Result<Self> {
+        let given = names.iter().map(|name| normal(name)).collect::<anyhow::Result<Vec<_>>>()?;
         let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let names = own.into_iter().chain(host_name()).chain(names.iter().cloned()).collect();
-        Self { directory: directory.to_owned(), names }
+        let names = own.into_iter().chain(host_name()).chain(given).collect();
+        Ok(Self { directory: directory.to_owned(), names })
     }
 
     /// Returns the file that the gate shows.
@@ -105,12 +108,12 @@ impl SelfSigned {
         }
     }
 
-    /// Returns whether there is a set to check, and refuses half a set; changes nothing.
+    /// Returns whether [`SelfSigned::prepare`] would leave all as it is, and refuses half a set; changes nothing.
     ///
     /// # Errors
-    /// When only a part of the set is there.
+    /// When only a part of the set is there, or the certificate cannot be read.
     pub fn is_prepared(&self) -> anyhow::Result<bool> {
-        Ok(self.found()? == Found::Set)
+        Ok(self.found()? == Found::Set && (!self.ca_key().exists() || self.due(SystemTime::now())?.is_none()))
     }
 
     fn found(&self) -> anyhow::Result<Found> {
@@ -195,6 +198,19 @@ impl SelfSigned {
 
     fn renew_if_due(&self, now: SystemTime) -> anyhow::Result<()> {
         let path = self.cert();
+        let Some(reason) = self.due(now)? else { return Ok(()) };
+        if !self.ca_key().exists() {
+            warn!("{} should be renewed, because {reason}; put ca-key.pem back beside it for that", path.display());
+            return Ok(());
+        }
+        self.make_certificate()?;
+        info!("renewed {}, because {reason}; hosts need nothing, since they trust the authority", path.display());
+        Ok(())
+    }
+
+    /// Returns why the certificate should be made anew, if it should.
+    fn due(&self, now: SystemTime) -> anyhow::Result<Option<String>> {
+        let path = self.cert();
         let chain = read_chain(&path)?;
         let (_, certificate) = chain
             .first()
@@ -205,23 +221,27 @@ impl SelfSigned {
             self.names.iter().filter(|name| !covered.contains(*name)).map(String::as_str).collect()
         };
         let is_due = now + RENEW_BEFORE > system_time(certificate.validity().not_after);
-        let reason = match (is_due, lacking.is_empty()) {
-            (true, _) => format!("it is valid only until {}", certificate.validity().not_after),
-            (false, false) => format!("it lacks {}", lacking.join(", ")),
-            (false, true) => return Ok(()),
-        };
-        if !self.ca_key().exists() {
-            warn!("{} should be renewed, because {reason}; put ca-key.pem back beside it for that", path.display());
-            return Ok(());
-        }
-        self.make_certificate()?;
-        info!("renewed {}, because {reason}; hosts need nothing, since they trust the authority", path.display());
-        Ok(())
+        Ok(match (is_due, lacking.is_empty()) {
+            (true, _) => Some(format!("it is valid only until {}", certificate.validity().not_after)),
+            (false, false) => Some(format!("it lacks {}", lacking.join(", "))),
+            (false, true) => None,
+        })
     }
 
     fn names(&self) -> String {
         self.names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Returns `name` as a certificate spells it, or [`SelfSigned::due`] would miss it there for ever.
+fn normal(name: &str) -> anyhow::Result<String> {
+    let name = name.trim();
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return Ok(address.to_string());
+    }
+    let is_dns = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte));
+    ensure!(is_dns, "`{}` (names, --name) is neither a DNS name nor an address", name.escape_debug());
+    Ok(name.to_owned())
 }
 
 fn host_name() -> Option<String> {
@@ -268,7 +288,7 @@ mod tests {
     fn set(names: &[&str]) -> (tempfile::TempDir, SelfSigned) {
         let directory = tempfile::tempdir().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let set = SelfSigned::new(&directory.path().join("tls"), &names);
+        let set = SelfSigned::new(&directory.path().join("tls"), &names).unwrap();
         (directory, set)
     }
 
@@ -298,8 +318,9 @@ mod tests {
 
     #[test]
     fn a_second_start_changes_nothing() {
-        let (_directory, set) = set(&[]);
+        let (_directory, set) = set(&["2001:DB8::0001", " push.example.org "]);
         set.prepare().unwrap();
+        assert!(set.is_prepared().unwrap());
         let files = || [set.ca(), set.ca_key(), set.cert(), set.key()].map(read);
         let before = files();
         set.prepare().unwrap();
@@ -325,15 +346,25 @@ mod tests {
     fn a_new_name_is_a_reason_to_renew_and_a_missing_authority_key_is_not_an_error() {
         let (_directory, first) = set(&[]);
         first.prepare().unwrap();
-        let more = SelfSigned::new(&first.directory, &["push.example.org".to_owned()]);
+        let more = SelfSigned::new(&first.directory, &["push.example.org".to_owned()]).unwrap();
         let before = read(first.cert());
         std::fs::rename(first.ca_key(), first.directory.join("away")).unwrap();
+        assert!(more.is_prepared().unwrap(), "there is nothing that could be made");
         more.prepare().unwrap();
         assert_eq!(read(first.cert()), before);
 
         std::fs::rename(first.directory.join("away"), first.ca_key()).unwrap();
+        assert!(!more.is_prepared().unwrap());
         more.prepare().unwrap();
         assert_ne!(read(first.cert()), before);
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_before_anything_is_made() {
+        for name in ["", "[::1]", "a b", "push.example.org:9443", "https://h", "a\nb", "ü.example"] {
+            let refused = SelfSigned::new(Path::new("tls"), &[name.to_owned()]);
+            assert!(refused.unwrap_err().to_string().ends_with("is neither a DNS name nor an address"), "{name}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::path::PushPath;
@@ -243,11 +243,11 @@ impl Upstream {
         }
     }
 
-    /// Waits for the pushes that went on without their clients.
-    pub async fn settle(&self, grace: Duration) {
+    /// Waits for the pushes that went on without their clients, at the latest until `end`.
+    pub async fn settle(&self, end: Instant) {
         self.pushes.close();
         // What is not done by then never will be.
-        let _ = timeout(grace, self.pushes.wait()).await;
+        let _ = timeout_at(end, self.pushes.wait()).await;
     }
 
     fn unreachable(&self, error: &dyn Error) -> UpstreamError {
@@ -323,7 +323,7 @@ mod tests {
             bytes += seen[..more].iter().filter(|byte| **byte == b'#').count();
         }
         gateway.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-        upstream.settle(Duration::from_secs(5)).await;
+        upstream.settle(Instant::now() + Duration::from_secs(5)).await;
         assert!(upstream.pushes.is_empty());
     }
 

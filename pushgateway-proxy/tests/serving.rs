@@ -80,6 +80,10 @@ impl Gate {
     }
 
     async fn connect_trusting(&self, ca: &Path) -> io::Result<TlsStream<TcpStream>> {
+        self.shake_hands(TcpStream::connect(self.address).await?, ca).await
+    }
+
+    async fn shake_hands(&self, tcp: TcpStream, ca: &Path) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -88,7 +92,6 @@ impl Gate {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let tcp = TcpStream::connect(self.address).await?;
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
     }
 
@@ -248,4 +251,53 @@ async fn one_connection_too_many_is_closed_and_the_others_stay() {
     assert!(gate.connect().await.is_err());
     first.write_all(push("m 1\n").as_bytes()).await.unwrap();
     assert!(read_all(&mut first).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn strangers_are_refused_and_cannot_take_the_places_of_those_who_may_push() {
+    let mut gate = Gate::start(|config| config.max_connections = 1).await;
+    let ca = gate.directory.path().join("tls/ca.pem");
+    let stranger = async || {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+        gate.shake_hands(socket.connect(gate.address).await.unwrap(), &ca).await
+    };
+    let mut first = stranger().await.unwrap();
+    assert!(stranger().await.is_err(), "one place is theirs");
+
+    assert!(gate.exchange(&push("m 1\n")).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    first.write_all(push("forged 1\n").as_bytes()).await.unwrap();
+    assert!(read_all(&mut first).await.starts_with("HTTP/1.1 403 Forbidden\r\n"));
+    assert_eq!(gate.bodies.recv().await.unwrap(), "m 1\n");
+    assert!(gate.bodies.try_recv().is_err());
+}
+
+/// Whoever stands before us might have read the length, and would take what follows the chunks for a body.
+#[tokio::test]
+async fn a_request_with_a_length_and_chunks_is_the_last_of_its_connection() {
+    let mut gate = Gate::start(|_| ()).await;
+    let first = push("").replace("Connection: close\r\n", "");
+    for both in ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"] {
+        let first = first.replace("Content-Length: 0", both);
+
+        let answer = gate.exchange(&format!("{first}0\r\n\r\n{}", push("smuggled 1\n"))).await;
+
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert_eq!(gate.bodies.recv().await.unwrap(), "");
+        assert!(gate.bodies.try_recv().is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_longer_than_the_grace_for_a_gateway_that_says_nothing() {
+    let mut gate = Gate::start(|config| config.grace = Duration::from_secs(2)).await;
+    let mut host = gate.connect().await.unwrap();
+    host.write_all(push("wait 1\n").as_bytes()).await.unwrap();
+    gate.bodies.recv().await.unwrap();
+
+    let begun = std::time::Instant::now();
+    gate.stops().await.unwrap();
+
+    let lasted = begun.elapsed();
+    assert!((2000..3500).contains(&lasted.as_millis()), "{lasted:?}");
 }

@@ -1,7 +1,9 @@
 //! The admin page of a part, as Prometheus' own programs have it.
 
+use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +20,9 @@ use crate::listen;
 
 /// What Prometheus expects of the text that `prometheus-client` writes.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How long a page in hand may hold up a stop.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves `/metrics`, `/-/healthy` (this process answers) and `/-/ready` (all parts are built, none is stopping).
 ///
@@ -46,12 +51,21 @@ impl Admin {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`.
+    /// Serves until `stop`, and a moment longer for pages in hand.
     ///
     /// # Errors
     /// When the listener breaks.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        axum::serve(self.listener, self.router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+        let serve = axum::serve(self.listener, self.router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        // Somebody who sends half a request would otherwise hold up the stop of the whole process.
+        let patience = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            served = serve.into_future() => served?,
+            () = patience => {}
+        }
         Ok(())
     }
 }
@@ -93,6 +107,8 @@ mod tests {
     use axum::http::Request;
     use http_body_util::BodyExt;
     use prometheus_client::metrics::counter::Counter;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tower::ServiceExt;
 
     async fn get(router: &Router, path: &str) -> (StatusCode, String) {
@@ -114,6 +130,24 @@ mod tests {
         readiness.set(false);
         assert_eq!(get(&router, "/-/ready").await.0, 503);
         assert_eq!(get(&router, "/-/healthy").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn half_a_request_does_not_hold_up_a_stop() {
+        let admin = Admin::build(([127, 0, 0, 1], 0).into(), Registry::default(), Readiness::default()).await.unwrap();
+        let address = admin.local_addr().unwrap();
+        let mut half = TcpStream::connect(address).await.unwrap();
+        half.write_all(b"GET /metr").await.unwrap();
+        let mut whole = TcpStream::connect(address).await.unwrap();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(admin.run(stop.clone()));
+        // Once the second client is answered, the first has been let in.
+        whole.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(whole.read(&mut [0; 1024]).await.unwrap() > 0);
+
+        stop.cancel();
+
+        tokio::time::timeout(DRAIN * 5, running).await.unwrap().unwrap().unwrap();
     }
 
     #[tokio::test]
