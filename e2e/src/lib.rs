@@ -1,0 +1,13 @@
+//! The product against the real engines.
+//!
+//! ```text
+//! noroshi-exporter ─▶ pushgateway-proxy or nginx ─▶ Pushgateway ─▶ Prometheus ─▶ Alertmanager ─▶ alert-bridge ─▶ discord
+//!     ours                      ours / real             real          real            real          ours         double
+//! ```
+//!
+//! [`world::World`] starts all of it on free ports with shortened times and hides every wait; [`discord::Discord`] stands
+//! in for the one thing that a test cannot reach. The tests themselves are in `tests/`, their names are the sentences
+//! that hold.
+
+pub mod discord;
+pub mod world;
