@@ -110,6 +110,23 @@ mod tests {
     }
 
     #[test]
+    fn pushes_at_odd_times_leave_nothing_out_and_count_nothing_twice() {
+        // Seconds and bytes received by then: by cron, after an hour without a gateway, and twice in a second.
+        let pushes = [(0.0, 10), (60.0, 70_010), (3660.0, 70_010), (3660.5, 99_999), (3720.25, 1_000_000)];
+        let mut bytes = 0.0;
+        for pair in pushes.windows(2) {
+            let [(then, before), (now, after)] = pair else { unreachable!("windows of two") };
+            let mut page = Families::new();
+            let elapsed = Duration::from_secs_f64(now - then);
+            network([("eth0", *after, 0)]).add(&mut page, &network([("eth0", *before, 0)]), elapsed).unwrap();
+            let told = series(&page.to_string(), "noroshi_exporter_network_receive_bytes_per_second").remove(0);
+            let rate: f64 = told.rsplit_once(' ').unwrap().1.parse().unwrap();
+            bytes += rate * (now - then);
+        }
+        assert!((bytes - 999_990.0).abs() < 1e-3, "{bytes}");
+    }
+
+    #[test]
     fn a_device_may_begin_anew_come_and_go() {
         let before = network([("ppp0", 1000, 1000), ("gone", 5, 5)]);
         let now = network([("ppp0", 70, 1010), ("new", 1_000_000, 1_000_000)]);
