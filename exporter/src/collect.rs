@@ -5,18 +5,28 @@
 //! A collector fails alone: its families are left out, `noroshi_exporter_collector_success` says 0 for it, and the
 //! others are pushed. What this kernel or host does not have (pressure, /etc/os-release) is not a failure.
 
+mod arp;
+mod conntrack;
 mod cpu;
-mod diskstats;
+pub(crate) mod diskstats;
+mod entropy;
 mod filefd;
 mod filesystem;
+mod hwmon;
 mod loadavg;
+mod mdadm;
 mod meminfo;
 mod netclass;
-mod netdev;
+pub(crate) mod netdev;
+mod netstat;
 mod os;
 mod pressure;
 mod process;
+mod sockstat;
+mod softnet;
 mod time;
+mod timex;
+mod udp;
 mod uname;
 mod vmstat;
 
@@ -39,19 +49,29 @@ pub trait Collector: Sync {
 }
 
 /// Every collector there is.
-pub const ALL: [&dyn Collector; 14] = [
+pub const ALL: [&dyn Collector; 24] = [
+    &arp::Arp,
+    &conntrack::Conntrack,
     &cpu::Cpu,
     &diskstats::Diskstats,
+    &entropy::Entropy,
     &filefd::Filefd,
     &filesystem::Filesystem,
+    &hwmon::Hwmon,
     &loadavg::Loadavg,
+    &mdadm::Mdadm,
     &meminfo::Meminfo,
     &netclass::Netclass,
     &netdev::Netdev,
+    &netstat::Netstat,
     &os::Os,
     &pressure::Pressure,
     &process::Process,
+    &sockstat::Sockstat,
+    &softnet::Softnet,
     &time::Time,
+    &timex::Timex,
+    &udp::UdpQueues,
     &uname::Uname,
     &vmstat::Vmstat,
 ];

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::host::Host;
 use crate::state::State;
-use crate::usage::Reading;
+use crate::usage::{self, Reading};
 
 /// What reads this host and remembers its last push.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Exporter {
 /// What there is to push, and what to remember once it was.
 struct Collection {
     page: Families,
-    reading: Option<Reading>,
+    reading: Reading,
 }
 
 impl Exporter {
@@ -51,42 +51,34 @@ impl Exporter {
     pub async fn push(&self, gateway: &Gateway, warn: &mut dyn FnMut(String)) -> anyhow::Result<()> {
         let Collection { page, reading } = self.collect(warn)?;
         gateway.put(page.to_string()).await?;
-        if let (Some(state), Some(reading)) = (&self.state, reading)
+        if let Some(state) = &self.state
             && let Err(error) = state.save(&reading)
         {
-            warn(format!("the next push will not tell how much CPU was used: {error:#}"));
+            warn(format!("the next push will not tell what was used since this one: {error:#}"));
         }
         Ok(())
     }
 
     fn collect(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
+        let reading = Reading::take(&self.host);
         let mut page = collect::collect(&collect::ALL, &self.host, warn)?;
+        usage::add(&mut page, &reading, self.previous(warn).as_ref())?;
         page.gauge("noroshi_exporter_build_info", "A metric with a constant '1' value labeled by version.")?
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
-        // When this cannot be read, the collector `cpu` could not read it either, and has said so.
-        let reading = Reading::take(&self.host).ok();
-        let ratio = reading.as_ref().zip(self.previous(warn)).and_then(|(now, then)| now.used_ratio_since(&then));
-        if let Some(ratio) = ratio {
-            page.gauge(
-                "noroshi_exporter_cpu_used_ratio",
-                "Share of all CPUs' time used since the previous successful push, 0 to 1.",
-            )?
-            .set(ratio)?;
-        }
         Ok(Collection { page, reading })
     }
 
     fn previous(&self, warn: &mut dyn FnMut(String)) -> Option<Reading> {
         let Some(state) = &self.state else {
             warn(
-                "there is no home directory to keep the state in, so nothing tells how much CPU was used; \
+                "there is no home directory to keep the state in, so nothing tells what was used since the previous push; \
                   name a file with --state"
                     .to_owned(),
             );
             return None;
         };
         state.load().unwrap_or_else(|error| {
-            warn(format!("this push does not tell how much CPU was used: {error:#}"));
+            warn(format!("this push does not tell what was used since the previous one: {error:#}"));
             None
         })
     }
@@ -143,17 +135,42 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_cpu_is_told_when_a_push_went_before() {
+    fn hosts_of_every_kind_are_read_without_a_warning() {
+        for tree in ["small-vps", "64-cores", "home-server", "container", "container-cgroup-v1"] {
+            let directory = tempfile::tempdir().unwrap();
+            let (page, warnings) = print(&exporter(tree, Some(directory.path().join("exporter.json"))));
+            assert_eq!(warnings, Vec::<String>::new(), "{tree}");
+            assert_eq!(series(&page, "noroshi_exporter_memory_used_ratio").len(), 1, "{tree}");
+        }
+    }
+
+    #[test]
+    fn what_was_used_is_told_when_a_push_went_before() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("exporter.json");
         // A quarter of the second before the recording was work: 25 of 100 ticks.
-        let then = r#"{"version":1,"cpu":{"boot_id":"19416d67-4067-4226-94a7-088789753e8c","boot_time":0,"busy":45521,"idle":205834}}"#;
+        let then = r#"{"version":2,"reading":{"boot_id":"19416d67-4067-4226-94a7-088789753e8c","boot_time":0,
+            "since_boot":{"secs":0,"nanos":0},"cpu":{"busy":45521,"idle":205834},
+            "network":{"eth0":{"received":0,"sent":0}},"disks":null}}"#;
         std::fs::write(&path, then).unwrap();
 
         let (page, warnings) = print(&exporter("small-vps", Some(path)));
 
         assert_eq!(warnings, Vec::<String>::new());
         assert_eq!(series(&page, "noroshi_exporter_cpu_used_ratio"), ["noroshi_exporter_cpu_used_ratio 0.25"]);
+        assert_eq!(series(&page, "noroshi_exporter_network_receive_bytes_per_second").len(), 1);
+        assert_eq!(series(&page, "noroshi_exporter_disk_busy_ratio_max").len(), 0);
+    }
+
+    #[test]
+    fn what_an_older_version_left_is_a_first_push_without_a_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("exporter.json");
+        let then = r#"{"version":1,"cpu":{"boot_id":"19416d67-4067-4226-94a7-088789753e8c","boot_time":0,"busy":45521,"idle":205834}}"#;
+        std::fs::write(&path, then).unwrap();
+        let (page, warnings) = print(&exporter("small-vps", Some(path)));
+        assert_eq!(warnings, Vec::<String>::new());
+        assert!(!page.contains("noroshi_exporter_cpu_used_ratio"), "{page}");
     }
 
     #[test]

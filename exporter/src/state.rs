@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::usage::Reading;
 
-/// What we write fits into this many times over.
-const LIMIT_BYTES: u64 = 16 * 1024;
-/// Raised when a later version can no longer read what an earlier one wrote.
-const VERSION: u32 = 1;
+/// What we write fits into this many times over, also that of a host with hundreds of disks.
+const LIMIT_BYTES: u64 = 256 * 1024;
+/// Raised when a later version can no longer read what an earlier one wrote. 1: nothing but the CPUs' ticks.
+const VERSION: u32 = 2;
 
 /// Where the state is kept between runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct State(PathBuf);
 #[derive(Serialize, Deserialize)]
 struct Content {
     version: u32,
-    cpu: Reading,
+    reading: Reading,
 }
 
 /// The part of [`Content`] that every version has.
@@ -43,7 +43,7 @@ impl State {
         Self(path)
     }
 
-    /// Returns what the last push left; `None` before the first one.
+    /// Returns what the last push left; `None` before the first one, and before the first one after an upgrade.
     ///
     /// # Errors
     /// When there is a file and it is none of ours. No reason not to push.
@@ -54,9 +54,12 @@ impl State {
                 let foreign = || format!("{path} is not a state file of ours");
                 // Looked at alone, since what stands beside it is another version's affair.
                 let Version { version } = serde_json::from_slice(&bytes).with_context(foreign)?;
-                anyhow::ensure!(version == VERSION, "{path} was written by another version of this program");
+                if version < VERSION {
+                    return Ok(None);
+                }
+                anyhow::ensure!(version == VERSION, "{path} was written by a later version of this program");
                 let content: Content = serde_json::from_slice(&bytes).with_context(foreign)?;
-                Ok(Some(content.cpu))
+                Ok(Some(content.reading))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {path}")),
@@ -68,7 +71,7 @@ impl State {
     /// # Errors
     /// When it cannot be written. The old content is still there then.
     pub fn save(&self, reading: &Reading) -> anyhow::Result<()> {
-        let content = serde_json::to_vec(&Content { version: VERSION, cpu: reading.clone() })?;
+        let content = serde_json::to_vec(&Content { version: VERSION, reading: reading.clone() })?;
         self.replace(&content).with_context(|| format!("cannot write {}", self.0.display()))
     }
 
@@ -119,7 +122,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn reading() -> Reading {
-        Reading::take(&recorded("small-vps")).unwrap()
+        Reading::take(&recorded("small-vps"))
     }
 
     #[test]
@@ -129,10 +132,11 @@ mod tests {
         let state = State::at(path.clone());
 
         assert_eq!(state.load().unwrap(), None);
+        let last = reading();
         state.save(&reading()).unwrap();
-        state.save(&reading()).unwrap();
+        state.save(&last).unwrap();
 
-        assert_eq!(state.load().unwrap(), Some(reading()));
+        assert_eq!(state.load().unwrap(), Some(last));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left behind");
     }
@@ -141,17 +145,19 @@ mod tests {
     fn what_is_no_state_of_ours_is_said_to_be_none() {
         let directory = tempfile::tempdir().unwrap();
         let state = State::at(directory.path().join("exporter.json"));
-        for content in ["", "{", "[]", r#"{"version":1}"#, "\0\0\0\0"] {
+        for content in ["", "{", "[]", r#"{"version":2}"#, "\0\0\0\0"] {
             fs::write(&state.0, content).unwrap();
             let error = state.load().unwrap_err().to_string();
             assert!(error.ends_with("exporter.json is not a state file of ours"), "{error}");
         }
-        let same_shape = serde_json::to_string(&Content { version: 2, cpu: reading() }).unwrap();
-        for text in [same_shape.as_str(), r#"{"version":2,"usage":[]}"#] {
+        let same_shape = serde_json::to_string(&Content { version: 3, reading: reading() }).unwrap();
+        for text in [same_shape.as_str(), r#"{"version":3,"usage":[]}"#] {
             fs::write(&state.0, text).unwrap();
             let error = state.load().unwrap_err().to_string();
-            assert!(error.ends_with("was written by another version of this program"), "{error}");
+            assert!(error.ends_with("was written by a later version of this program"), "{error}");
         }
+        fs::write(&state.0, r#"{"version":1,"cpu":{}}"#).unwrap();
+        assert_eq!(state.load().unwrap(), None);
     }
 
     #[test]
@@ -171,7 +177,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = State::at(directory.path().join("exporter.json"));
         fs::write(directory.path().join(format!("exporter.json.{}.new", std::process::id())), "half").unwrap();
-        state.save(&reading()).unwrap();
-        assert_eq!(state.load().unwrap(), Some(reading()));
+        let last = reading();
+        state.save(&last).unwrap();
+        assert_eq!(state.load().unwrap(), Some(last));
     }
 }

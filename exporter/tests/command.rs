@@ -68,7 +68,8 @@ fn what_a_push_left_is_what_the_next_one_counts_from() {
 
     // As if that push had been made right after the boot: between two of this test's no tick of the CPUs may pass.
     let mut left: serde_json::Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
-    (left["cpu"]["busy"], left["cpu"]["idle"]) = (0.into(), 0.into());
+    let cpu = &mut left["reading"]["cpu"];
+    (cpu["busy"], cpu["idle"]) = (0.into(), 0.into());
     std::fs::write(&state, left.to_string()).unwrap();
 
     let printed = exporter(&["print"], &state, &[]);

@@ -7,7 +7,7 @@ use super::Collector;
 use crate::host::Host;
 
 /// The kernel counts sectors of 512 bytes, whatever the disk's own are.
-const SECTOR_BYTES: f64 = 512.0;
+pub(crate) const SECTOR_BYTES: f64 = 512.0;
 const MILLISECONDS_PER_SECOND: f64 = 1000.0;
 
 /// Reads /proc/diskstats.
@@ -81,7 +81,7 @@ const FAMILIES: [(&str, Kind, &str); 17] = [
 
 /// Whether node_exporter passes over `device` by default: partitions, RAM disks, loop devices and floppies,
 /// `^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$`.
-fn is_part_or_toy(device: &str) -> bool {
+pub(crate) fn is_part_or_toy(device: &str) -> bool {
     let stem = device.trim_end_matches(|character: char| character.is_ascii_digit());
     if stem.len() == device.len() {
         return false;

@@ -129,6 +129,31 @@ mod tests {
     }
 
     #[test]
+    fn a_container_reports_its_volumes_and_neither_layers_nor_control_groups() {
+        for tree in ["container", "container-cgroup-v1"] {
+            let mountpoints: Vec<_> = series(&written(&Filesystem, tree), "node_filesystem_size_bytes")
+                .iter()
+                .filter_map(|line| Some(line.split_once("mountpoint=\"")?.1.split_once('"')?.0.to_owned()))
+                .collect();
+            assert_eq!(mountpoints, ["/data", "/etc/hostname", "/etc/resolv.conf"], "{tree}");
+        }
+    }
+
+    #[test]
+    fn each_dataset_of_a_pool_is_reported() {
+        let readonly = series(&written(&Filesystem, "home-server"), "node_filesystem_readonly");
+        assert_eq!(
+            readonly,
+            [
+                r#"node_filesystem_readonly{device="/dev/md0",fstype="ext4",mountpoint="/"} 0"#,
+                r#"node_filesystem_readonly{device="tank",fstype="zfs",mountpoint="/tank"} 0"#,
+                r#"node_filesystem_readonly{device="tank/photos",fstype="zfs",mountpoint="/tank/photos"} 0"#,
+                r#"node_filesystem_readonly{device="tank/with\\040blank",fstype="zfs",mountpoint="/tank/with blank"} 1"#,
+            ]
+        );
+    }
+
+    #[test]
     fn what_gave_no_answer_has_no_figures() {
         let page = written(&Filesystem, "small-vps");
         assert_eq!(series(&page, "node_filesystem_size_bytes").len(), 2);

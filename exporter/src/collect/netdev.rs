@@ -18,20 +18,30 @@ impl Collector for Netdev {
     }
 
     fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
-        // Two lines of headings come first.
-        for line in host.read_proc("net/dev")?.lines().skip(2).filter(|line| !line.trim().is_empty()) {
-            let (device, counters) = device(line).with_context(|| format!("/proc/net/dev has the line `{line}`"))?;
+        for (device, counters) in read(host)? {
             for (statistic, value) in STATISTICS.into_iter().zip(counters) {
-                add(page, device, statistic, value)?;
+                add(page, &device, statistic, value)?;
             }
-            let nohandler = host.sysfs.join("class/net").join(device).join("statistics/rx_nohandler");
+            let nohandler = host.sysfs.join("class/net").join(&device).join("statistics/rx_nohandler");
             // An alias (`eth0:1`) has no directory of its own, and kernels before 4.6 do not count these.
             if let Some(value) = read_if_any(&nohandler).ok().flatten().and_then(|text| text.trim().parse().ok()) {
-                add(page, device, "receive_nohandler", value)?;
+                add(page, &device, "receive_nohandler", value)?;
             }
         }
         Ok(())
     }
+}
+
+/// Reads each device with its counters, in the order of [`STATISTICS`].
+pub(crate) fn read(host: &Host) -> anyhow::Result<Vec<(String, [u64; 16])>> {
+    let text = host.read_proc("net/dev")?;
+    // Two lines of headings come first.
+    let lines = text.lines().skip(2).filter(|line| !line.trim().is_empty());
+    let read = |line| {
+        let (device, counters) = device(line).with_context(|| format!("/proc/net/dev has the line `{line}`"))?;
+        Ok((device.to_owned(), counters))
+    };
+    lines.map(read).collect()
 }
 
 /// In the order of the file's columns.
