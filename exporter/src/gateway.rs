@@ -241,4 +241,4 @@ fn humantime(duration: &Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

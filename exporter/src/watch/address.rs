@@ -63,12 +63,23 @@ impl TryFrom<String> for HttpUrl {
         if host.is_empty() {
             return Err("the URL names no host");
         }
-        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            None if authority.as_str() == authority.host() => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            None => return Err("the URL's port is none"),
+        };
         Ok(Self {
             is_tls,
             target: TcpTarget { host: host.to_owned(), port },
             authority: authority.as_str().to_owned(),
-            path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            // `http://h?q` has a query and no path.
+            path: uri.query().map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path())),
         })
     }
 }

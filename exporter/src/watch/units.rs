@@ -124,8 +124,8 @@ fn page(units: &[UnitName], said: &str) -> anyhow::Result<Families> {
 /// Reads `Sun 2026-11-22 19:00:57 UTC` as seconds since 1970. Older versions of systemctl cannot write it as a number.
 fn seconds(stamp: &str) -> Option<i64> {
     let mut words = stamp.split(' ').skip(1);
-    let mut date = words.next()?.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let mut time = words.next()?.splitn(3, ':').map(|part| part.split('.').next()?.parse::<i64>().ok());
+    let mut date = words.next()?.splitn(3, '-').map(|part| part.parse::<i32>().ok().map(i64::from));
+    let mut time = words.next()?.splitn(3, ':').map(|part| part.split('.').next()?.parse::<i32>().ok().map(i64::from));
     if words.next() != Some("UTC") {
         return None;
     }
