@@ -1,7 +1,6 @@
 //! One pass over /proc for all watches.
 //!
-//! Of a process that nobody asks for only its command line is read (or its stat line, if a watch goes by `comm`): two or
-//! three system calls each. A process may vanish between any two of them, and then it was not there.
+//! Of a process that nobody asks for only its command line or its name is read: three or four system calls each. A process may vanish between any two of them, and then it was not there.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -63,7 +62,7 @@ pub fn scan(procfs: &Path, watches: &[Process]) -> anyhow::Result<Vec<Vec<Seen>>
     for entry in std::fs::read_dir(procfs).with_context(unreadable)? {
         let name = entry.with_context(unreadable)?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let mut candidate = Candidate { directory: procfs.join(&name), stat: None, command: None, buffer: &mut buffer };
+        let mut candidate = Candidate { directory: procfs.join(&name), comm: None, command: None, buffer: &mut buffer };
         let matching = candidate.matching(watches);
         if matching.is_empty() {
             continue;
@@ -80,14 +79,13 @@ pub fn scan(procfs: &Path, watches: &[Process]) -> anyhow::Result<Vec<Vec<Seen>>
 /// A process of which nothing has been read that nobody asked for.
 struct Candidate<'a> {
     directory: PathBuf,
-    stat: Option<Stat>,
+    comm: Option<Vec<u8>>,
     command: Option<Command>,
     buffer: &'a mut Vec<u8>,
 }
 
-/// The line of proc_pid_stat(5).
+/// The line of proc_pid_stat(5), but for the name.
 struct Stat {
-    comm: Vec<u8>,
     state: char,
     /// What follows the state: the fourth column is the first.
     columns: Vec<u64>,
@@ -110,7 +108,7 @@ impl Candidate<'_> {
     /// Returns `None` when the process has gone, or is none of our business.
     fn belongs_to(&mut self, watch: &Process) -> Option<bool> {
         if let Some(comm) = &watch.comm
-            && self.stat()?.comm != comm.as_bytes()[..comm.len().min(COMM_BYTES)]
+            && self.comm()? != &comm.as_bytes()[..comm.len().min(COMM_BYTES)]
         {
             return Some(false);
         }
@@ -128,12 +126,13 @@ impl Candidate<'_> {
         Some(is_exe && watch.pattern.as_ref().is_none_or(|pattern| pattern.is_in(&command.line)))
     }
 
-    fn stat(&mut self) -> Option<&Stat> {
-        if self.stat.is_none() {
-            self.read("stat").ok()?;
-            self.stat = Some(Stat::parse(self.buffer)?);
+    fn comm(&mut self) -> Option<&[u8]> {
+        if self.comm.is_none() {
+            self.read("comm").ok()?;
+            // Its last line end is the kernel's, any other its own.
+            self.comm = Some(self.buffer.strip_suffix(b"\n").unwrap_or(self.buffer).to_vec());
         }
-        self.stat.as_ref()
+        self.comm.as_deref()
     }
 
     fn command(&mut self) -> Option<&Command> {
@@ -159,9 +158,8 @@ impl Candidate<'_> {
 
     /// Reads the rest of what is told of a process; `None` when it has gone meanwhile.
     fn describe(&mut self, pid: u32, page_bytes: u64) -> Option<Seen> {
-        // Read again if it was read before the match: all figures are of one moment, as far as that can be had.
-        self.stat = None;
-        let stat = self.stat()?;
+        self.read("stat").ok()?;
+        let stat = Stat::parse(self.buffer)?;
         let column = |number: usize| stat.columns.get(number - 4).copied();
         let (user_ticks, system_ticks) = (column(14)?, column(15)?);
         let (threads, start_ticks) = (column(20)?, column(22)?);
@@ -217,32 +215,13 @@ impl Candidate<'_> {
 impl Stat {
     fn parse(line: &[u8]) -> Option<Self> {
         // The name stands in brackets and may have brackets, blanks and anything else in it.
-        let begin = line.iter().position(|byte| *byte == b'(')?;
-        let end = line.iter().rposition(|byte| *byte == b')').filter(|end| *end > begin)?;
+        let end = line.iter().rposition(|byte| *byte == b')')?;
         let mut rest = std::str::from_utf8(&line[end + 1..]).ok()?.split_ascii_whitespace();
         let state = rest.next()?.chars().next()?;
         // Some columns are negative (priorities, the terminal's group); none that we use is.
         let columns = rest.map(|column| column.parse().unwrap_or(0)).collect();
-        Some(Self { comm: unescaped(&line[begin + 1..end]), state, columns })
+        Some(Self { state, columns })
     }
-}
-
-/// Undoes what the kernel does to a name in its stat line.
-fn unescaped(name: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(name.len());
-    let mut bytes = name.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        let escaped = match bytes.peek() {
-            Some(b'n') if byte == b'\\' => Some(b'\n'),
-            Some(b'\\') if byte == b'\\' => Some(b'\\'),
-            _ => None,
-        };
-        if escaped.is_some() {
-            bytes.next();
-        }
-        plain.push(escaped.unwrap_or(byte));
-    }
-    plain
 }
 
 /// Finds the first number behind `key` at the beginning of a line.
@@ -258,18 +237,18 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        for (line, comm) in [
-            (&b"7 (a b) S 1 2"[..], &b"a b"[..]),
-            (b"7 (a) b) S 1 2", b"a) b"),
-            (b"7 (((x) S 1 2", b"((x"),
-            (b"7 (a\\nb\\\\c) S 1 2", b"a\nb\\c"),
-            (b"7 (\xff\xfe\") S 1 2", b"\xff\xfe\""),
-            (b"7 () S 1 2", b""),
+        for line in [
+            &b"7 (a b) S 1 2"[..],
+            b"7 (a) b) S 1 2",
+            b"7 (((x) S 1 2",
+            b"7 (a\\nb) S 1 2",
+            b"7 (\xff\") S 1 2",
+            b"7 () S 1 2",
         ] {
             let stat = Stat::parse(line).unwrap();
-            assert_eq!((stat.comm.as_slice(), stat.state, stat.columns), (comm, 'S', vec![1, 2]));
+            assert_eq!((stat.state, stat.columns), ('S', vec![1, 2]), "{line:?}");
         }
-        for line in [&b""[..], b"7", b"7 (", b"7 )(", b"7 (a)", b"7 (a) "] {
+        for line in [&b""[..], b"7", b"7 (", b"7 (a", b"7 (a)", b"7 (a) "] {
             assert!(Stat::parse(line).is_none(), "{line:?}");
         }
     }

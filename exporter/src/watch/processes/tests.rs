@@ -24,6 +24,7 @@ fn process(tree: &Path, pid: u32, comm: &[u8], command: &[u8], state: char, tick
         format!(") {state} 1 1 1 0 -1 0 0 0 0 0 {ticks} {system} 0 0 20 0 3 0 500 8192 2 184467440737095516\n");
     stat.extend_from_slice(columns.as_bytes());
     for (file, content) in [
+        ("comm", [comm, b"\n"].concat().as_slice()),
         ("stat", stat.as_slice()),
         ("cmdline", command),
         ("status", b"Name:\tx\nVmSwap:\t     4 kB\n"),
@@ -73,7 +74,7 @@ fn a_watch_that_matches_nothing_is_told_as_zero() {
 fn names_may_hold_anything() {
     let tree = tree();
     process(tree.path(), 1, b"a) S (b", b"a) S (b\0", 'S', 0);
-    process(tree.path(), 2, b"li\\nne\\\\", b"line\nbreak \"quoted\"\0--x\0", 'S', 0);
+    process(tree.path(), 2, b"li\nne\\", b"line\nbreak \"quoted\"\0--x\0", 'S', 0);
     process(tree.path(), 3, b"\xff\xfe", b"\xff\xfe/bin/odd\0", 'R', 0);
     process(tree.path(), 4, b"fifteen bytes l", b"/opt/fifteen bytes long\0", 'S', 0);
     assert_eq!(
@@ -126,13 +127,13 @@ fn what_has_no_command_line_matches_no_pattern() {
 #[test]
 fn a_process_that_vanishes_while_it_is_looked_at_was_not_there() {
     // Whichever file is the first that is gone, the process is. (A kernel without accounting has no `io`.)
-    for gone in ["stat", "cmdline", "status"] {
+    for gone in ["comm", "cmdline", "stat", "status"] {
         let tree = tree();
         process(tree.path(), 7, b"node", b"node\0", 'S', 0);
         process(tree.path(), 8, b"node", b"node\0", 'S', 0);
         fs::remove_file(tree.path().join("7").join(gone)).unwrap();
         fs::create_dir(tree.path().join("9")).unwrap();
-        assert_eq!(counts(tree.path(), "[{name: a, pattern: node}]"), [r#""a"} 1"#], "{gone}");
+        assert_eq!(counts(tree.path(), "[{name: a, comm: node, pattern: node}]"), [r#""a"} 1"#], "{gone}");
     }
 }
 
