@@ -20,8 +20,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use self::target::{Choice, Scheme, Target};
 pub use self::target::{GatewayUrl, InvalidUrl};
-use self::tls::Trust;
 pub use self::tls::{Distrust, InvalidTrust};
+pub(crate) use self::tls::{Trust, client_with, verifier};
 use crate::config::Config;
 
 /// Where a push goes when nobody said where.
@@ -241,4 +241,4 @@ fn humantime(duration: &Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,6 +10,7 @@
 //! [`Exporter::build`] takes a [`Config`]; [`Exporter::print`] returns the page that [`Exporter::push`] would hand to a
 //! [`Gateway`]. A push is made once and bounded in time: this is what cron runs every minute, on hosts that only ever
 //! make outbound connections, so it must stay small, silent when all is well, and say in one line what is wrong.
+//! What is watched besides ([`watch`]) is asked side by side with time-outs of its own.
 //! No trouble with one source of figures, nor with the state file, keeps the rest from being pushed.
 
 pub mod cli;
@@ -21,6 +22,7 @@ mod host;
 mod stat;
 mod state;
 mod usage;
+pub mod watch;
 
 pub use self::config::{Config, Timeout};
 pub use self::exporter::Exporter;

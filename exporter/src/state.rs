@@ -75,7 +75,8 @@ impl State {
         self.replace(&content).with_context(|| format!("cannot write {}", self.0.display()))
     }
 
-    fn replace(&self, content: &[u8]) -> io::Result<()> {
+    /// Puts `content` in the place of the file: whoever reads it finds the old content or the new, never a half.
+    pub(crate) fn replace(&self, content: &[u8]) -> io::Result<()> {
         if let Some(directory) = self.0.parent() {
             DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
         }

@@ -1,7 +1,7 @@
 //! The gateway against a server of one connection, in this process.
 
 mod answers;
-mod server;
+pub(crate) mod server;
 mod settings;
 mod trust;
 

@@ -59,13 +59,22 @@ pub enum InvalidTrust {
 
 /// Returns what a connection is made with.
 pub fn client(trust: &Trust) -> Result<Arc<ClientConfig>, InvalidTrust> {
+    client_with(verifier(trust)?)
+}
+
+/// Returns what looks at a server's certificate.
+pub fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, InvalidTrust> {
     let provider = Arc::new(ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+    Ok(match trust {
         Trust::Anybody => Arc::new(Anybody::new(&provider)),
         Trust::Pinned(path) => Arc::new(pinned(path, &provider)?),
         Trust::System => Arc::new(system(&provider)?),
-    };
-    let config = ClientConfig::builder_with_provider(provider)
+    })
+}
+
+/// Returns what a connection is made with when `verifier` looks at the certificates.
+pub fn client_with(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, InvalidTrust> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| InvalidTrust::Setup(error.to_string()))?
         // "Dangerous" is the door for a verifier of one's own. Ours asks more than the usual one, not less.
