@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::message::{Level, LinkKind, State};
+use crate::kind::{Level, LinkKind, State};
 
 /// The language of the words around what alerts say of themselves.
 ///

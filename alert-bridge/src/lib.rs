@@ -14,6 +14,8 @@
 mod compose;
 mod config;
 mod data;
+mod delivery;
+mod kind;
 mod language;
 mod message;
 mod metrics;
@@ -34,8 +36,9 @@ use tracing::info;
 
 pub use crate::compose::compose;
 pub use crate::config::{Config, ConfigError, WEBHOOK_VARIABLE};
+pub use crate::kind::{Level, LinkKind, State};
 pub use crate::language::Language;
-pub use crate::message::{Entry, Label, Level, Link, LinkKind, Message, State};
+pub use crate::message::{Entry, Label, Link, Message};
 pub use crate::metrics::Metrics;
 pub use crate::webhook::{Alert, Labels, NotUnderstood, Status, Webhook, parse};
 

@@ -10,8 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::receiver::discord::Scope;
-use crate::receiver::{Delivered, Undelivered};
+use crate::delivery::{Delivered, Scope, Undelivered};
 
 /// A delivery takes between a moment and all the patience that a sender has.
 const DURATIONS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];

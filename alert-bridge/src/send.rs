@@ -6,10 +6,12 @@ use daemon::CancellationToken;
 use prometheus_client::registry::Registry;
 
 use crate::config::Config;
-use crate::message::{Label, Level, Message, State};
+use crate::delivery::{Delivered, Undelivered};
+use crate::kind::{Level, State};
+use crate::message::{Label, Message};
 use crate::metrics::Metrics;
+use crate::receiver::Patience;
 use crate::receiver::discord::{Discord, WebhookUrl};
-use crate::receiver::{Delivered, Patience, Undelivered};
 use crate::text;
 
 /// Nobody waits behind a script, so it may wait longer than Alertmanager does.

@@ -19,9 +19,10 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::compose::compose;
+use crate::delivery::Undelivered;
 use crate::language::Language;
 use crate::metrics::{Metrics, Outcome};
-use crate::receiver::{Patience, Receiver, Undelivered};
+use crate::receiver::{Patience, Receiver};
 use crate::text;
 use crate::webhook::{self, NotUnderstood};
 

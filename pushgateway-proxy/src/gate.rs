@@ -21,11 +21,9 @@ use crate::allowlist::Allowlist;
 use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::path::PushPath;
-use crate::refusal::Refusal;
+use crate::refusal::{HEAD_LIMIT_BYTES, Refusal};
 use crate::upstream::{Answer, Push, Upstream, UpstreamError};
 
-/// The largest head of a request: its line and all headers.
-pub const HEAD_LIMIT_BYTES: usize = 32 * 1024;
 /// Bodies in memory at once, in multiples of the largest one allowed. While they grow they take up to three times that.
 const BODIES_IN_HAND: usize = 2;
 /// Of a path, this much is logged.

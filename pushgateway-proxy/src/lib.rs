@@ -46,8 +46,9 @@ pub use crate::refusal::{Reason, Refusal};
 
 use crate::certificate::Certificate;
 use crate::door::Door;
-use crate::gate::{Gate, HEAD_LIMIT_BYTES};
+use crate::gate::Gate;
 use crate::login::Logins;
+use crate::refusal::HEAD_LIMIT_BYTES;
 use crate::stamp::Stamp;
 use crate::upstream::Upstream;
 

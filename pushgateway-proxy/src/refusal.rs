@@ -6,10 +6,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::gate::HEAD_LIMIT_BYTES;
 use crate::login::LoginError;
 use crate::path::PathError;
 use crate::upstream::UpstreamError;
+
+/// The largest head of a request: its line and all headers.
+pub const HEAD_LIMIT_BYTES: usize = 32 * 1024;
 
 /// Why a request was not passed on, or came back without the Pushgateway's answer.
 #[derive(Debug, thiserror::Error)]

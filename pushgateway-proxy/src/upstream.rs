@@ -1,24 +1,24 @@
 //! The Pushgateway behind the gate.
 
+mod url;
+
 use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use http::uri::{Authority, Scheme};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+pub use self::url::{UpstreamUrl, UpstreamUrlError};
 use crate::path::PushPath;
 
 /// Pushes at once. A Pushgateway works them off one after the other, so more would only wait there.
@@ -31,88 +31,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const AFTERMATH: Duration = Duration::from_secs(60);
 /// A longer answer is cut: it is an error text, and its beginning says what is wrong.
 const ANSWER_LIMIT_BYTES: usize = 1024 * 1024;
-
-/// Where the Pushgateway is: plain HTTP, without credentials, with a path prefix if it has one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct UpstreamUrl {
-    authority: Authority,
-    prefix: String,
-}
-
-/// Why a text is no [`UpstreamUrl`]. Does not quote it, since a URL may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpstreamUrlError {
-    /// It does not parse.
-    #[error("the upstream is not a URL like http://127.0.0.1:9091")]
-    NotAUrl,
-    /// Another scheme.
-    #[error("the upstream must begin with http://; the way to it is loopback or an internal network")]
-    NotHttp,
-    /// User or password within.
-    #[error("the upstream must not hold a user or password: this gate checks them, the Pushgateway has none")]
-    Credentials,
-    /// A query string or fragment.
-    #[error("the upstream must end with its path prefix, without `?` or `#`")]
-    Query,
-    /// The prefix has segments that cleaning would remove.
-    #[error("the upstream's path prefix must not hold empty, `.` or `..` segments")]
-    UnsteadyPrefix,
-}
-
-impl TryFrom<String> for UpstreamUrl {
-    type Error = UpstreamUrlError;
-
-    fn try_from(text: String) -> Result<Self, UpstreamUrlError> {
-        if text.contains(['?', '#']) {
-            return Err(UpstreamUrlError::Query);
-        }
-        let uri: Uri = text.trim().parse().map_err(|_| UpstreamUrlError::NotAUrl)?;
-        let authority = uri.authority().cloned().ok_or(UpstreamUrlError::NotAUrl)?;
-        if authority.as_str().contains('@') {
-            return Err(UpstreamUrlError::Credentials);
-        }
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(UpstreamUrlError::NotHttp);
-        }
-        let prefix = uri.path().trim_end_matches('/');
-        if prefix.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
-            return Err(UpstreamUrlError::UnsteadyPrefix);
-        }
-        Ok(Self { authority, prefix: prefix.to_owned() })
-    }
-}
-
-impl std::str::FromStr for UpstreamUrl {
-    type Err = UpstreamUrlError;
-
-    fn from_str(text: &str) -> Result<Self, UpstreamUrlError> {
-        text.to_owned().try_into()
-    }
-}
-
-impl Default for UpstreamUrl {
-    fn default() -> Self {
-        Self { authority: Authority::from_static("127.0.0.1:9091"), prefix: String::new() }
-    }
-}
-
-impl fmt::Display for UpstreamUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.prefix)
-    }
-}
-
-impl UpstreamUrl {
-    /// Puts a path behind the prefix as it stands. No URL type is asked, because those clean paths up.
-    fn join(&self, path: &PushPath) -> Result<Uri, http::Error> {
-        Uri::builder()
-            .scheme(Scheme::HTTP)
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{}", self.prefix, path.as_str()))
-            .build()
-    }
-}
 
 /// A push that has been read whole.
 pub struct Push {
@@ -325,31 +243,5 @@ mod tests {
         gateway.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
         upstream.settle(Instant::now() + Duration::from_secs(5)).await;
         assert!(upstream.pushes.is_empty());
-    }
-
-    fn url(text: &str) -> Result<String, UpstreamUrlError> {
-        text.parse::<UpstreamUrl>().map(|url| url.to_string())
-    }
-
-    #[test]
-    fn a_path_goes_behind_the_prefix_byte_for_byte() {
-        let upstream: UpstreamUrl = "http://pushgateway:9091/pfx/".parse().unwrap();
-        let path = PushPath::parse("/metrics/job/a%2fb+c/x@base64/L3Zhcg=/é/").unwrap();
-        assert_eq!(upstream.join(&path).unwrap().path(), "/pfx/metrics/job/a%2fb+c/x@base64/L3Zhcg=/é/");
-    }
-
-    #[test]
-    fn a_url_that_does_not_fit_is_refused_without_quoting_it() {
-        assert_eq!(url("http://127.0.0.1:9091"), Ok("http://127.0.0.1:9091".into()));
-        assert_eq!(url("http://[::1]:9091/"), Ok("http://[::1]:9091".into()));
-        assert_eq!(url("http://u:p@h:1"), Err(UpstreamUrlError::Credentials));
-        assert_eq!(url("https://h:1"), Err(UpstreamUrlError::NotHttp));
-        assert_eq!(url("127.0.0.1:9091"), Err(UpstreamUrlError::NotHttp));
-        assert_eq!(url("http://h:1/?a=b"), Err(UpstreamUrlError::Query));
-        assert_eq!(url("http://h:1/a#b"), Err(UpstreamUrlError::Query));
-        assert_eq!(url("http://h:1/a/../b"), Err(UpstreamUrlError::UnsteadyPrefix));
-        for text in ["", "/metrics", "http://", "http:///x", "h t"] {
-            assert_eq!(url(text), Err(UpstreamUrlError::NotAUrl), "{text}");
-        }
     }
 }

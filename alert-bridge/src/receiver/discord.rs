@@ -25,11 +25,10 @@ use self::http::{Http, Post};
 use self::payload::Payload;
 pub use self::style::{AvatarUrl, BotName, Mentions, RoleId, Style};
 pub use self::url::{NotAWebhook, WebhookUrl};
-use super::{Delivered, Patience, Undelivered};
+use super::Patience;
+use crate::delivery::{Delivered, Undelivered};
 use crate::message::Message;
 use crate::metrics::Metrics;
-
-pub(crate) use self::answer::Scope;
 
 /// The first pause after a failure; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Delivered, Undelivered};
-use crate::message::{Entry, Label, Level, Link, Message, State};
+use crate::delivery::{Delivered, Undelivered};
+use crate::kind::{Level, State};
+use crate::message::{Entry, Label, Link, Message};
 
 /// Writes each message as a few lines of text.
 pub struct Terminal {

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
+use crate::delivery::Scope;
 use crate::text;
 
 /// How long to be silent when we are refused without being told for how long: that is Cloudflare in front of
@@ -37,35 +38,6 @@ pub enum Verdict {
     Dead(String),
     /// Not now; what was said about it.
     Trouble(String),
-}
-
-/// Whose limit we ran into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The webhook's own.
-    User,
-    /// The channel's, which all its webhooks share.
-    Shared,
-    /// The one of this machine for all of Discord.
-    Global,
-    /// None of Discord's: Cloudflare blocks this machine.
-    Cloudflare,
-}
-
-impl Scope {
-    /// All scopes.
-    pub const ALL: [Self; 4] = [Self::User, Self::Shared, Self::Global, Self::Cloudflare];
-
-    /// Returns the scope as a label value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Shared => "shared",
-            Self::Global => "global",
-            Self::Cloudflare => "cloudflare",
-        }
-    }
 }
 
 /// What Discord says about a request that it did not carry out.

@@ -11,7 +11,8 @@ use super::payload::{
     TITLE_LIMIT, TOTAL_LIMIT, URL_LIMIT, VALUE_LIMIT, is_acceptable,
 };
 use super::style::{RoleId, Style};
-use crate::message::{Entry, Label, Level, Link, Message, State};
+use crate::kind::{Level, State};
+use crate::message::{Entry, Label, Link, Message};
 use crate::text::{clip, is_blank, length};
 
 /// What follows the entries may take this much: labels that all have in common, then links.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::payload;
-use crate::message::Level;
+use crate::kind::Level;
 use crate::text;
 
 /// Who speaks in Discord, and who is called.

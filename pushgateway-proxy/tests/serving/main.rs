@@ -2,129 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in its helpers too")]
 
-use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
+mod gate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use daemon::CancellationToken;
-use prometheus_client::registry::Registry;
-use pushgateway_proxy::{Config, Proxy};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio::net::TcpStream;
 
-const LONG: Duration = Duration::from_secs(20);
-
-/// A gate with a certificate of its own making, before a gateway that keeps what it is sent.
-struct Gate {
-    directory: tempfile::TempDir,
-    address: SocketAddr,
-    bodies: UnboundedReceiver<Bytes>,
-    /// The gateway answers only after this, when a test holds it back.
-    go_on: Arc<Notify>,
-    stop: CancellationToken,
-    running: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Gate {
-    async fn start(adjust: impl FnOnce(&mut Config)) -> Self {
-        let go_on = Arc::new(Notify::new());
-        let (seen, bodies) = unbounded_channel();
-        let wait = Arc::clone(&go_on);
-        let gateway = Router::new().fallback(async move |body: Bytes| {
-            seen.send(body.clone()).unwrap();
-            if body.starts_with(b"wait") {
-                wait.notified().await;
-            }
-            "kept\n"
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        tokio::spawn(async move { axum::serve(listener, gateway).await });
-
-        let directory = tempfile::tempdir().unwrap();
-        let users = directory.path().join("users");
-        std::fs::write(&users, format!("prom:{}\n", bcrypt::hash("secret", 4).unwrap())).unwrap();
-        let mut config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            upstream,
-            self_signed: Some(directory.path().join("tls")),
-            htpasswd: Some(users),
-            header_timeout: LONG,
-            request_timeout: LONG,
-            ..Config::default()
-        };
-        adjust(&mut config);
-        let proxy = Proxy::build(config, &mut Registry::default()).await.unwrap();
-        let address = proxy.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(proxy.run(stop.clone()));
-        Self { directory, address, bodies, go_on, stop, running }
-    }
-
-    async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
-        self.connect_trusting(&self.directory.path().join("tls/ca.pem")).await
-    }
-
-    async fn connect_trusting(&self, ca: &Path) -> io::Result<TlsStream<TcpStream>> {
-        self.shake_hands(TcpStream::connect(self.address).await?, ca).await
-    }
-
-    async fn shake_hands(&self, tcp: TcpStream, ca: &Path) -> io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
-    }
-
-    /// Sends what a host sends, and returns all that comes back.
-    async fn exchange(&self, request: &str) -> String {
-        let mut host = self.connect().await.unwrap();
-        host.write_all(request.as_bytes()).await.unwrap();
-        read_all(&mut host).await
-    }
-
-    async fn stops(self) -> anyhow::Result<()> {
-        self.stop.cancel();
-        self.running.await.unwrap()
-    }
-}
-
-async fn read_all(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8(answer).unwrap()
-}
-
-fn head(length: usize) -> String {
-    let login = STANDARD.encode("prom:secret");
-    format!(
-        "PUT /metrics/job/a HTTP/1.1\r\nHost: gate\r\nConnection: close\r\nAuthorization: Basic {login}\r\n\
-         Content-Length: {length}\r\n\r\n"
-    )
-}
-
-fn push(body: &str) -> String {
-    format!("{}{body}", head(body.len()))
-}
+use crate::gate::{Gate, head, push, read_all};
 
 #[tokio::test]
 async fn a_host_that_pins_our_authority_pushes_and_one_that_pins_another_does_not() {
