@@ -99,6 +99,10 @@ impl Watches {
     /// Looks at everything at once, and puts onto `page` what it saw. A kind of watch that could not be looked at is left
     /// out with a word to `warn`, and `noroshi_exporter_watch_success` says 0 for it.
     pub async fn look(&self, page: &mut Families, warn: &mut dyn FnMut(String)) {
+        self.probes.iter().for_each(|probe| probe.prepare(&self.trusts));
+        if self.bots.iter().any(|bot| bot.health.is_tls) {
+            self.trusts.prepare(None, false);
+        }
         let mut said = Vec::new();
         let (processes, units, probes, heartbeats, bots) =
             tokio::join!(self.processes(), self.units(), self.probes(), self.heartbeats(), self.bots(),);

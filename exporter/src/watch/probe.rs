@@ -62,6 +62,15 @@ impl Probe {
         }
     }
 
+    /// Does what can be done before the clock runs.
+    pub fn prepare(&self, trusts: &Trusts) {
+        if let Self::Http(http) = self
+            && http.url.is_tls
+        {
+            trusts.prepare(http.ca_file.as_ref(), http.insecure);
+        }
+    }
+
     /// Tries it, within its own time.
     pub async fn look(&self, trusts: &Trusts) -> Reply {
         let began = Instant::now();

@@ -29,6 +29,15 @@ enum Key {
 pub type Expiry = Arc<Mutex<Option<i64>>>;
 
 impl Trusts {
+    /// Reads ahead what [`Trusts::client`] would read: the system's certificates take their time, which would count as that
+    /// of whatever handshake goes on meanwhile.
+    pub fn prepare(&self, ca_file: Option<&PathBuf>, is_insecure: bool) {
+        if ca_file.is_none() && !is_insecure {
+            // Should there be none, the probe that wants them says so.
+            let _ = self.judge(Key::System);
+        }
+    }
+
     /// Returns what a connection is made with, and where its certificates' end is going to stand.
     ///
     /// # Errors
