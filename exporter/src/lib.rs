@@ -12,17 +12,25 @@
 //! make outbound connections, so it must stay small, silent when all is well, and say in one line what is wrong.
 //! No trouble with one source of figures, nor with the state file, keeps the rest from being pushed.
 
+pub mod buffer;
 pub mod cli;
 pub mod collect;
 mod config;
+pub mod daemon;
+mod delivery;
 mod exporter;
 mod gateway;
 mod host;
+mod lock;
+mod pack;
+pub mod splay;
 mod stat;
 mod state;
 mod usage;
 
-pub use self::config::{Config, Timeout};
+pub use self::config::{Config, Interval, Loopback, RetryBudget, Timeout};
+pub use self::delivery::{Compress, Delivery};
 pub use self::exporter::Exporter;
 pub use self::gateway::{ConfigError, Gateway, GatewayUrl, PushError};
 pub use self::host::Host;
+pub use self::lock::Lock;
