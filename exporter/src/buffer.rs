@@ -201,6 +201,3 @@ impl Buffer {
         Ok(true)
     }
 }
-
-#[cfg(test)]
-mod tests;

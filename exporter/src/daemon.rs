@@ -224,6 +224,3 @@ async fn bind(Loopback(address): Loopback) -> anyhow::Result<TcpListener> {
 fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
-
-#[cfg(test)]
-mod tests;

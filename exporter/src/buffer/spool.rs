@@ -191,7 +191,12 @@ impl Spool {
                             return Ok(some);
                         }
                     }
-                    _ if some.is_some() => return Ok(some),
+                    // A run from cron makes a segment for each page: a batch may be of many.
+                    Found::End if some.is_some() => match self.segments.range(place.segment + 1..).next() {
+                        Some((segment, _)) => place = Place { segment: *segment, offset: 0 },
+                        None => return Ok(some),
+                    },
+                    Found::Torn if some.is_some() => return Ok(some),
                     Found::End => break,
                     Found::Torn => {
                         // How many there were can no longer be told; at least one.
@@ -200,7 +205,7 @@ impl Spool {
                     }
                 }
             }
-            self.forget_segment(place.segment)?;
+            self.forget_segments(place.segment)?;
         }
         Ok(None)
     }
@@ -210,11 +215,13 @@ impl Spool {
     /// # Errors
     /// When that cannot be noted down: after a restart they would come again.
     pub fn forget(&mut self, place: Place) -> io::Result<()> {
-        if self.segments.get(&place.segment).is_some_and(|size| place.offset < *size) {
-            self.front = place;
-            self.write_place()
-        } else {
-            self.forget_segment(place.segment)
+        if self.segments.get(&place.segment).is_none_or(|size| place.offset >= *size) {
+            return self.forget_segments(place.segment);
+        }
+        self.front = place;
+        match place.segment.checked_sub(1) {
+            Some(last) => self.remove_segments(last),
+            None => self.write_place(),
         }
     }
 
@@ -223,16 +230,18 @@ impl Spool {
     /// # Errors
     /// As [`Spool::forget`].
     pub fn drop_until(&mut self, place: Place) -> io::Result<()> {
-        if let Some(mut first) = self.first() {
-            while let Ok(Found::Record { end, .. }) = self.look(first)
-                && first.segment == place.segment
-                && first.offset < place.offset
-            {
-                self.dropped += 1;
-                first.offset = end;
+        while let Some(first) = self.first()
+            && (first.segment, first.offset) < (place.segment, place.offset)
+        {
+            match self.look(first)? {
+                Found::Record { end, .. } => {
+                    self.dropped += 1;
+                    self.forget(Place { offset: end, ..first })?;
+                }
+                _ => self.forget_segments(first.segment)?,
             }
         }
-        self.forget(place)
+        Ok(())
     }
 
     /// Drops the oldest records as long as `is_old` says so.
@@ -262,21 +271,30 @@ impl Spool {
             self.dropped += 1;
             place.offset = end;
         }
-        self.forget_segment(place.segment)
+        self.forget_segments(place.segment)
     }
 
-    fn forget_segment(&mut self, number: u64) -> io::Result<()> {
-        if self.current.as_ref().is_some_and(|(current, _)| *current == number) {
+    /// Forgets the segments up to `last`.
+    fn forget_segments(&mut self, last: u64) -> io::Result<()> {
+        self.front = Place { segment: last + 1, offset: 0 };
+        self.remove_segments(last)
+    }
+
+    /// Notes down where the front is now and removes what is before it, up to the segment `last`.
+    fn remove_segments(&mut self, last: u64) -> io::Result<()> {
+        if self.current.as_ref().is_some_and(|(current, _)| *current <= last) {
             self.current = None;
         }
-        self.segments.remove(&number);
-        self.front = Place { segment: number + 1, offset: 0 };
-        // First the note, then the file: whoever is killed in between finds a file that is to go.
-        let noted = self.write_place();
-        match fs::remove_file(self.path(number)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => noted,
+        // First the note, then the files: whoever is killed in between finds files that are to go.
+        let mut outcome = self.write_place();
+        while let Some((&number, _)) = self.segments.range(..=last).next() {
+            self.segments.remove(&number);
+            match fs::remove_file(self.path(number)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => outcome = Err(error),
+                _ => {}
+            }
         }
+        outcome
     }
 
     fn look(&self, place: Place) -> io::Result<Found> {
