@@ -1,6 +1,6 @@
 //! `noroshi-exporter`: see [`exporter`].
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -35,8 +35,13 @@ fn push(places: Places, check: bool, splay: Option<Duration>, environment: &Envi
         if let Some(splay) = splay {
             tokio::time::sleep(splay::pause(splay, &delivery.gateway().to_string())).await;
         }
-        // Another push is at it. Should it hang, the age of the last push tells.
-        let Some(_lock) = exporter.lock() else { return Ok(()) };
+        let Some(_lock) = exporter.lock() else {
+            // Should it hang, the age of the last push tells. Under cron this is no news.
+            if std::io::stderr().is_terminal() {
+                warn("another exporter with this state file is at work, so this one did nothing".to_owned());
+            }
+            return Ok(());
+        };
         exporter.push(&mut delivery, &mut warn).await
     };
     Ok(block_on(work)??)
