@@ -1,10 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Interval, Loopback, duration};
 
 /// Pushes this host's metrics, under node_exporter's names, to a Pushgateway.
 #[derive(Debug, Parser)]
@@ -24,6 +25,26 @@ pub enum Command {
         /// Say whether the configuration holds, and leave without a push.
         #[arg(long)]
         check: bool,
+        /// Wait first, for a part of this time that is always the same for this host: a fleet whose cron jobs start at
+        /// the same second is spread over it.
+        #[arg(long, env = "NOROSHI_EXPORTER_SPLAY", value_name = "DURATION", value_parser = duration)]
+        splay: Option<Duration>,
+        /// What to read and where to keep things.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Push again and again, as a service; SIGHUP reads the configuration anew, SIGTERM sends a last push that says so.
+    #[command(after_help = ENVIRONMENT)]
+    Run {
+        /// Say whether the configuration holds, and leave without a push.
+        #[arg(long)]
+        check: bool,
+        /// Pause between two pushes [default: 15s].
+        #[arg(long, env = "NOROSHI_EXPORTER_INTERVAL", value_name = "DURATION")]
+        interval: Option<Interval>,
+        /// Give the page to whoever scrapes this address of this machine, such as 127.0.0.1:9100 [default: none].
+        #[arg(long, env = "NOROSHI_EXPORTER_LISTEN", value_name = "ADDRESS")]
+        listen: Option<Loopback>,
         /// What to read and where to keep things.
         #[command(flatten)]
         places: Places,
@@ -37,7 +58,7 @@ pub enum Command {
 }
 
 /// Flags that differ by machine; each wins over its key in the file.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Places {
     /// Configuration file of all parts; ours is its section `exporter:`.
     #[arg(long, env = "NOROSHI_CONFIG", value_name = "FILE")]
@@ -76,6 +97,10 @@ Examples:
   PUSHGATEWAY_USER=prom PUSHGATEWAY_PASSWORD_FILE=/etc/noroshi/password noroshi-exporter push
   * * * * * . /etc/noroshi/exporter.env; noroshi-exporter push      in a crontab (export the names in that file)
   noroshi-exporter push --config /etc/noroshi/noroshi.yaml --check
+  noroshi-exporter push --splay 50s           in a crontab of many hosts
+  noroshi-exporter run --interval 15s         as a service: deploy/systemd/noroshi-exporter.service
+
+A push that finds another one of the same state file at work leaves at once, and silently, with 0.
 
 Exit codes: 0 done, 1 the push failed, 2 wrong usage, 78 wrong configuration.";
 

@@ -1,13 +1,19 @@
 //! The settings of this part.
 
+mod pace;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::buffer;
+use crate::delivery::Compress;
 use crate::gateway::GatewayUrl;
 use crate::host::Host;
+
+pub use self::pace::{Interval, Loopback, RetryBudget, duration};
 
 /// The `exporter:` section of the configuration file.
 ///
@@ -35,6 +41,18 @@ pub struct Config {
     pub insecure: bool,
     /// How long a push may take, from the look-up of the name to the last byte of the answer. Default: `10s`.
     pub timeout: Timeout,
+    /// How long after the first try of a push another one may begin, when there was no answer, 429 or 5xx. `0s` tries once.
+    /// Default: `10s`, and in `run` a third of the interval at most.
+    pub retry_budget: RetryBudget,
+    /// Whether pages are packed with gzip: `auto`, `always` or `never`. Default: `auto`.
+    pub compress: Compress,
+    /// Pause between two pushes of `run`. Default: `15s`.
+    pub interval: Interval,
+    /// Address of this machine on which `run` gives its page to whoever scrapes it, such as `127.0.0.1:9100`.
+    /// Default: none.
+    pub listen: Option<Loopback>,
+    /// Where pages wait while there is no way to the gateway. Default: nowhere.
+    pub buffer: Option<buffer::Config>,
     /// File that is kept between two pushes. Default: `/var/lib/noroshi/exporter.json` for root,
     /// `~/.local/state/noroshi/exporter.json` for others.
     pub state: Option<PathBuf>,
@@ -130,7 +148,9 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let config = exporter(
-            "exporter:\n  url: https://gate.example.org:9443\n  job: web\n  instance: web-1\n  user: prom\n  \
+            "exporter:\n  retry_budget: 0s\n  compress: always\n  interval: 30s\n  listen: 127.0.0.1:9100\n  \
+             buffer:\n    dir: /var/lib/noroshi/buffer\n    backfill_url: https://vm.example.org:8428\n  \
+             url: https://gate.example.org:9443\n  job: web\n  instance: web-1\n  user: prom\n  \
              password_file: /run/secret\n  ca_file: /etc/ca.pem\n  insecure: false\n  timeout: 2s\n  \
              state: /tmp/state.json\n  procfs: /host/proc\n  sysfs: /host/sys\n  rootfs: /host\n",
         )
@@ -145,7 +165,7 @@ mod tests {
         insta::assert_snapshot!(exporter("exporter:\n  timeout: 0s\n").unwrap_err(), @"noroshi.yaml: a push needs some time: write a timeout such as `10s` at line 2, column 12");
         insta::assert_snapshot!(exporter("exporter:\n  url: ftp://x/\n").unwrap_err(), @"noroshi.yaml: the URL must begin with https:// (or http://, on this machine) at line 2, column 8");
         insta::assert_snapshot!(exporter("exporter:\n  job: ''\n").unwrap_err(), @"noroshi.yaml: write a value, or leave the key out at line 2, column 8");
-        insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, state, procfs, sysfs, rootfs, watch at line 2, column 3");
+        insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, retry_budget, compress, interval, listen, buffer, state, procfs, sysfs, rootfs, watch at line 2, column 3");
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use ::config::Environment;
 use exposition::Families;
 
+use crate::buffer::Moment;
 use crate::collect;
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::daemon::Stopping;
+use crate::delivery::Delivery;
 use crate::host::Host;
+use crate::lock::Lock;
 use crate::state::State;
 use crate::usage::{self, Reading};
 use crate::watch::Watches;
@@ -46,15 +49,47 @@ impl Exporter {
         Ok(self.collect(warn).await?.page.to_string())
     }
 
-    /// Collects, pushes to `gateway`, and then remembers what was pushed.
+    /// Returns the page that a service would push now.
+    ///
+    /// # Errors
+    /// As [`Exporter::print`].
+    pub async fn page(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
+        let mut page = self.collect(warn).await?.page;
+        stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
+        Ok(page.to_string())
+    }
+
+    /// Takes the lock that keeps two pushes of one state apart; `None` when another process has it.
+    #[must_use]
+    pub fn lock(&self) -> Option<Lock> {
+        self.state.as_ref().map_or(Some(Lock::open()), |state| Lock::beside(state.path()))
+    }
+
+    /// Collects, pushes once over `delivery`, and then remembers what was pushed.
     ///
     /// # Errors
     /// When the gateway did not take the page. A state file that cannot be written is only told to `warn`: the push
     /// has been made.
-    pub async fn push(&self, gateway: &Gateway, warn: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        let Collection { page, reading } = self.collect(warn).await?;
+    pub async fn push(&self, delivery: &mut Delivery, warn: &mut dyn FnMut(String)) -> anyhow::Result<()> {
+        self.push_as(delivery, None, warn).await
+    }
+
+    /// Does as [`Exporter::push`], with a word on whether others follow: a service's pushes have one.
+    ///
+    /// # Errors
+    /// As [`Exporter::push`].
+    pub async fn push_as(
+        &self,
+        delivery: &mut Delivery,
+        stopping: Option<Stopping>,
+        warn: &mut dyn FnMut(String),
+    ) -> anyhow::Result<()> {
+        let moment = Moment::now(&self.host);
+        let Collection { mut page, reading } = self.collect(warn).await?;
         self.watches.remember(warn);
-        gateway.put(page.to_string()).await?;
+        stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
+        delivery.describe(&mut page)?;
+        delivery.deliver(page.to_string(), moment, warn).await?;
         if let Some(state) = &self.state
             && let Err(error) = state.save(&reading)
         {

@@ -1,8 +1,10 @@
 //! The one place that we ever talk to.
 
 mod answer;
+mod backfill;
 mod connect;
 mod exchange;
+mod link;
 mod target;
 mod tls;
 
@@ -18,6 +20,9 @@ use http::HeaderValue;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use self::backfill::BackfillUrl;
+pub use self::exchange::Parcel;
+pub use self::link::{Hold, Link};
 use self::target::{Choice, Scheme, Target};
 pub use self::target::{GatewayUrl, InvalidUrl};
 pub use self::tls::{Distrust, InvalidTrust};
@@ -114,6 +119,26 @@ pub enum PushError {
     /// The gateway said no.
     #[error("{0}")]
     Rejected(String),
+    /// The gateway said no to this very page.
+    #[error("{0}")]
+    BadPage(String),
+    /// The gateway said no, and may say yes to the same page later.
+    #[error("{0}")]
+    NotNow(String),
+}
+
+impl PushError {
+    /// Returns whether the same push may be taken a moment later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        !matches!(self, Self::Distrusted(_) | Self::Tls { .. } | Self::Rejected(_) | Self::BadPage(_))
+    }
+
+    /// Returns whether there was nobody to say no to the page.
+    #[must_use]
+    pub fn is_lack_of_a_way(&self) -> bool {
+        !matches!(self, Self::Rejected(_) | Self::BadPage(_))
+    }
 }
 
 /// A gateway, and all that is needed to push to it.
@@ -154,7 +179,13 @@ impl Gateway {
     /// # Errors
     /// When the gateway cannot be reached, is not who it should be, or does not take the page.
     pub async fn put(&self, page: String) -> Result<(), PushError> {
-        exchange::put(self, page).await
+        exchange::once(self, Parcel::page(page)).await.map(drop)
+    }
+
+    /// Returns the labels of the group that we push to.
+    #[must_use]
+    pub fn group(&self) -> Vec<(String, String)> {
+        self.target.group()
     }
 }
 

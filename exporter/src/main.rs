@@ -1,41 +1,85 @@
 //! `noroshi-exporter`: see [`exporter`].
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
 use config::Environment;
 use config::exit::{Failure, leave};
 use exporter::cli::{Cli, Command, Places};
-use exporter::{Config, Exporter, Gateway};
+use exporter::daemon::{Daemon, Plan};
+use exporter::{Config, Delivery, Exporter, Interval, Loopback, splay};
 
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     leave(match Cli::parse().command {
-        Command::Push { check, places } => push(places, check, &environment),
+        Command::Push { check, splay, places } => push(places, check, splay, &environment),
+        Command::Run { check, interval, listen, places } => {
+            run(&Paced { places, interval, listen }, check, &environment)
+        }
         Command::Print { places } => print(places, &environment),
     })
 }
 
 /// Builds everything before the first byte leaves: what is wrong with the configuration stops us here.
-fn push(places: Places, check: bool, environment: &Environment) -> Result<(), Failure> {
+fn push(places: Places, check: bool, splay: Option<Duration>, environment: &Environment) -> Result<(), Failure> {
     let config = load(places)?;
-    let gateway = Gateway::build(&config, environment, &mut warn).map_err(Failure::configuration)?;
+    let mut delivery = Delivery::build(&config, environment, &mut warn).map_err(Failure::configuration)?;
     if check {
-        return say(&format!("the configuration holds: a push goes to {gateway}\n"));
+        return say(&format!("the configuration holds: a push goes to {}\n", delivery.gateway()));
     }
     let exporter = Exporter::build(&config, environment);
-    Ok(wait_for(exporter.push(&gateway, &mut warn))??)
+    let work = async {
+        if let Some(splay) = splay {
+            tokio::time::sleep(splay::pause(splay, &delivery.gateway().to_string())).await;
+        }
+        let Some(_lock) = exporter.lock() else {
+            // Should it hang, the age of the last push tells. Under cron this is no news.
+            if std::io::stderr().is_terminal() {
+                warn("another exporter with this state file is at work, so this one did nothing".to_owned());
+            }
+            return Ok(());
+        };
+        exporter.push(&mut delivery, &mut warn).await
+    };
+    Ok(block_on(work)??)
 }
 
-fn print(places: Places, environment: &Environment) -> Result<(), Failure> {
-    let exporter = Exporter::build(&load(places)?, environment);
-    say(&wait_for(exporter.print(&mut warn))??)
+/// Builds everything before the service is ready. Holds the lock, so that a push from cron beside it has nothing to do.
+fn run(paced: &Paced, check: bool, environment: &Environment) -> Result<(), Failure> {
+    let plan = paced.plan(environment, &mut warn).map_err(Failure::configuration)?;
+    if check {
+        return say(&format!("the configuration holds: pushes go to {}\n", plan.delivery.gateway()));
+    }
+    let _lock = plan.exporter.lock().ok_or_else(|| anyhow!("another exporter with this state file is running"))?;
+    let mut reload = |warn: &mut dyn FnMut(String)| paced.plan(environment, warn);
+    let service = async { Daemon::build(plan).await?.run(&mut reload, &mut log).await };
+    Ok(block_on(tokio::task::LocalSet::new().run_until(service))??)
+}
+
+/// What `run` is told on the command line, which a reload must find again.
+struct Paced {
+    places: Places,
+    interval: Option<Interval>,
+    listen: Option<Loopback>,
+}
+
+impl Paced {
+    fn plan(&self, environment: &Environment, warn: &mut dyn FnMut(String)) -> anyhow::Result<Plan> {
+        let config = self.places.clone().over(config::section::load("exporter", self.places.config.as_deref())?);
+        Ok(Plan {
+            delivery: Delivery::build(&config, environment, warn)?,
+            exporter: Exporter::build(&config, environment),
+            interval: self.interval.unwrap_or(config.interval).as_duration(),
+            listen: self.listen.or(config.listen),
+        })
+    }
 }
 
 /// Runs `work` on this thread.
-fn wait_for<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -45,6 +89,11 @@ fn wait_for<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     // A look-up of a name that hangs has a thread of its own, which nobody waits for.
     runtime.shutdown_background();
     Ok(result)
+}
+
+fn print(places: Places, environment: &Environment) -> Result<(), Failure> {
+    let exporter = Exporter::build(&load(places)?, environment);
+    say(&block_on(exporter.print(&mut warn))??)
 }
 
 fn load(places: Places) -> Result<Config, Failure> {
@@ -65,4 +114,9 @@ fn say(result: &str) -> Result<(), Failure> {
 fn warn(warning: String) {
     // Not `eprintln!`, which panics when stderr is a log on a full disk: this host must still push then.
     let _ = writeln!(std::io::stderr(), "warning: {warning}");
+}
+
+/// Writes a line of a service's log, where warnings say that they are.
+fn log(line: String) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

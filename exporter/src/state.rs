@@ -43,6 +43,12 @@ impl State {
         Self(path)
     }
 
+    /// Returns where that is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Returns what the last push left; `None` before the first one, and before the first one after an upgrade.
     ///
     /// # Errors

@@ -84,7 +84,10 @@ fn a_push_that_failed_is_one_line_and_exit_code_1() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let output = exporter(&["push"], &directory.path().join("exporter.json"), &[("PUSHGATEWAY_URL", &url)]);
+    let config = directory.path().join("noroshi.yaml");
+    std::fs::write(&config, "exporter:\n  retry_budget: 0s\n").unwrap();
+    let variables = [("PUSHGATEWAY_URL", url.as_str()), ("NOROSHI_CONFIG", config.to_str().unwrap())];
+    let output = exporter(&["push"], &directory.path().join("exporter.json"), &variables);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(said.starts_with(&format!("error: {url} refuses the connection")) && said.lines().count() == 1, "{said}");

@@ -13,21 +13,23 @@ pub struct Answer {
     pub status: StatusCode,
     /// Where the gateway sends us instead, if it does.
     pub location: Option<String>,
+    /// Whether the gateway says that it unpacks what is packed with gzip (RFC 9110, 12.5.3).
+    pub takes_gzip: bool,
     /// The first [`LIMIT_BYTES`] of a refusal's body at most.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// Returns whether the push of `sent_bytes` was taken.
-    pub fn verdict(&self, gateway: &Gateway, sent_bytes: usize) -> Result<(), PushError> {
+    /// Returns the answer when the push of `sent_bytes` was taken.
+    pub fn verdict(self, gateway: &Gateway, sent_bytes: usize) -> Result<Self, PushError> {
         let (origin, path) = (gateway.target.origin(), &gateway.target.path);
         let has_password = gateway.authorization.is_some();
         if self.status.is_success() {
-            return Ok(());
+            return Ok(self);
         }
         let reason = self.reason(gateway.authorization.as_ref());
         let code = self.status.as_u16();
-        Err(PushError::Rejected(match code {
+        let words = match code {
             300..=399 => {
                 let location = self.location.as_deref().map(in_one_line).unwrap_or_default();
                 format!(
@@ -56,7 +58,12 @@ impl Answer {
             413 => format!("the push of {sent_bytes} bytes is more than {origin} takes (413){reason}; raise its limit"),
             502..=504 => format!("{origin} is up, but not the Pushgateway behind it ({code}){reason}"),
             _ => format!("{origin} did not take the push ({code}){reason}"),
-        }))
+        };
+        Err(match code {
+            429 | 500..=599 => PushError::NotNow(words),
+            400 | 413 | 415 | 422 => PushError::BadPage(words),
+            _ => PushError::Rejected(words),
+        })
     }
 
     /// Returns `: what the gateway says`, or nothing when it says nothing for people.

@@ -1,4 +1,4 @@
-//! One request and its answer.
+//! One request and its answer, over a connection of its own.
 
 use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
@@ -6,9 +6,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
+use http::Method;
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT,
+};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -25,20 +28,32 @@ const EXPLANATION: Duration = Duration::from_secs(1);
 /// How long we wait for our own good-bye to be sent. The push is done by then, so it matters little.
 const FAREWELL: Duration = Duration::from_millis(100);
 
-type Body = Full<Bytes>;
+pub type Body = Full<Bytes>;
 
-/// Puts `page` on the gateway, within the gateway's time.
-pub async fn put(gateway: &Gateway, page: String) -> Result<(), PushError> {
+/// What is sent to the gateway's path.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// `PUT` replaces what the gateway had, `POST` adds to it.
+    pub method: Method,
+    /// A page, as text or packed.
+    pub content: Bytes,
+    /// Whether `content` is packed with gzip.
+    pub is_gzip: bool,
+}
+
+/// Sends `parcel` within the gateway's time, and hangs up.
+pub async fn once(gateway: &Gateway, parcel: Parcel) -> Result<Answer, PushError> {
     let doing = Cell::new("nothing was done");
-    let sent_bytes = page.len();
-    let answer = timeout(gateway.timeout, converse(gateway, page, &doing)).await.unwrap_or_else(|_| {
+    let sent_bytes = parcel.content.len();
+    let answer = timeout(gateway.timeout, converse(gateway, parcel, &doing)).await.unwrap_or_else(|_| {
         Err(PushError::TimedOut { origin: gateway.target.origin(), timeout: gateway.timeout, doing: doing.get() })
     })?;
     answer.verdict(gateway, sent_bytes)
 }
 
-async fn converse(gateway: &Gateway, page: String, doing: &Cell<&'static str>) -> Result<Answer, PushError> {
-    let request = request(gateway, page)?;
+async fn converse(gateway: &Gateway, parcel: Parcel, doing: &Cell<&'static str>) -> Result<Answer, PushError> {
+    let mut request = request(gateway, parcel)?;
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let stream = connect::tcp(gateway, doing).await?;
     match &gateway.tls {
         Some(config) => {
@@ -50,17 +65,22 @@ async fn converse(gateway: &Gateway, page: String, doing: &Cell<&'static str>) -
     }
 }
 
-fn request(gateway: &Gateway, page: String) -> Result<Request<Body>, PushError> {
-    let mut request = Request::put(gateway.target.path.as_str())
+/// Puts `parcel` into a request.
+pub fn request(gateway: &Gateway, parcel: Parcel) -> Result<Request<Body>, PushError> {
+    let mut request = Request::builder()
+        .method(parcel.method)
+        .uri(gateway.target.path.as_str())
         .header(HOST, gateway.target.authority())
         .header(USER_AGENT, concat!("noroshi-exporter/", env!("CARGO_PKG_VERSION")))
-        .header(CONTENT_TYPE, exposition::CONTENT_TYPE)
-        .header(CONNECTION, "close");
+        .header(CONTENT_TYPE, exposition::CONTENT_TYPE);
+    if parcel.is_gzip {
+        request = request.header(CONTENT_ENCODING, "gzip");
+    }
     if let Some(authorization) = &gateway.authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
     request
-        .body(Full::from(page))
+        .body(Full::from(parcel.content))
         .map_err(|error| PushError::NoAnswer { origin: gateway.target.origin(), reason: error.to_string() })
 }
 
@@ -99,15 +119,25 @@ async fn exchange(
 }
 
 async fn talk(mut sender: SendRequest<Body>, request: Request<Body>) -> hyper::Result<Answer> {
-    let mut response = sender.send_request(request).await?;
+    let response = sender.send_request(request).await?;
+    // A yes needs no explanation.
+    let is_heard = !response.status().is_success();
+    Ok(hear(response, is_heard).await.0)
+}
+
+/// Takes from `response` what we act upon, and says whether it came to its end.
+pub async fn hear(mut response: Response<Incoming>, with_body: bool) -> (Answer, bool) {
     let status = response.status();
     let location = response.headers().get(LOCATION).map(|place| String::from_utf8_lossy(place.as_bytes()).into_owned());
+    let codings = response.headers().get_all(ACCEPT_ENCODING).iter().filter_map(|codings| codings.to_str().ok());
+    let takes_gzip = codings.flat_map(|codings| codings.split(',')).any(|coding| coding.trim() == "gzip");
     let mut body = Vec::new();
-    // A yes needs no explanation. With a no, the status counts: that its explanation dawdles or breaks off is no news.
-    if !status.is_success() {
+    // The status counts: that an explanation dawdles or breaks off is no news.
+    if with_body {
         let _ = timeout(EXPLANATION, read(&mut response, &mut body)).await;
     }
-    Ok(Answer { status, location, body })
+    let is_whole = response.is_end_stream();
+    (Answer { status, location, takes_gzip, body }, is_whole)
 }
 
 /// Reads the beginning of what the gateway says, as far as it comes.
@@ -121,7 +151,7 @@ async fn read(response: &mut Response<Incoming>, body: &mut Vec<u8>) {
 }
 
 /// Puts what hyper says into words.
-fn lost(error: &hyper::Error, scheme: Scheme) -> String {
+pub fn lost(error: &hyper::Error, scheme: Scheme) -> String {
     if error.is_parse() {
         let question = match scheme {
             Scheme::Http => "does this port want https://?",
@@ -143,4 +173,18 @@ fn lost(error: &hyper::Error, scheme: Scheme) -> String {
         source = inner.source();
     }
     in_one_line(&reason)
+}
+
+impl Parcel {
+    /// Replaces what the gateway had with `page`.
+    #[must_use]
+    pub fn page(page: impl Into<Bytes>) -> Self {
+        Self { method: Method::PUT, content: page.into(), is_gzip: false }
+    }
+
+    /// Returns the same with its content packed.
+    #[must_use]
+    pub fn packed(self) -> Self {
+        Self { content: crate::pack::gzip(&self.content).into(), is_gzip: true, ..self }
+    }
 }

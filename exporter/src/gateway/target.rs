@@ -56,6 +56,16 @@ pub enum Scheme {
     Https,
 }
 
+impl Scheme {
+    /// Returns the port that a URL means when it names none.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
 /// A URL that leads to a gateway, with or without the group that we push to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -94,36 +104,42 @@ impl TryFrom<String> for GatewayUrl {
     type Error = InvalidUrl;
 
     fn try_from(text: String) -> Result<Self, InvalidUrl> {
-        let text = text.trim();
-        if text.contains('#') {
-            return Err(InvalidUrl::Query);
-        }
-        let uri: Uri = text.parse().map_err(|_| InvalidUrl::Malformed)?;
-        let scheme = match uri.scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
-            _ => return Err(InvalidUrl::Scheme),
-        };
-        let authority = uri.authority().ok_or(InvalidUrl::Malformed)?;
-        if authority.as_str().contains('@') {
-            return Err(InvalidUrl::Userinfo);
-        }
+        let (scheme, host, port, uri) = parts(&text)?;
         if uri.query().is_some() {
             return Err(InvalidUrl::Query);
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        // `Uri` lets `host:`, `host:port` and `host:99999` pass as hosts without a port, and `host:+1` as port 1.
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") => None,
-            Some(port) if !port.contains('+') => Some(authority.port_u16().ok_or(InvalidUrl::Malformed)?),
-            _ => return Err(InvalidUrl::Malformed),
-        };
-        if host.is_empty() || port == Some(0) {
-            return Err(InvalidUrl::Malformed);
         }
         let (prefix, group) = split(uri.path())?;
         Ok(Self { scheme, host, port, prefix, group })
     }
+}
+
+/// Takes a URL apart, and refuses what no server of ours has.
+pub fn parts(text: &str) -> Result<(Scheme, String, Option<u16>, Uri), InvalidUrl> {
+    let text = text.trim();
+    if text.contains('#') {
+        return Err(InvalidUrl::Query);
+    }
+    let uri: Uri = text.parse().map_err(|_| InvalidUrl::Malformed)?;
+    let scheme = match uri.scheme_str() {
+        Some("http") => Scheme::Http,
+        Some("https") => Scheme::Https,
+        _ => return Err(InvalidUrl::Scheme),
+    };
+    let authority = uri.authority().ok_or(InvalidUrl::Malformed)?;
+    if authority.as_str().contains('@') {
+        return Err(InvalidUrl::Userinfo);
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    // `Uri` lets `host:`, `host:port` and `host:99999` pass as hosts without a port, and `host:+1` as port 1.
+    let port = match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => None,
+        Some(port) if !port.contains('+') => Some(authority.port_u16().ok_or(InvalidUrl::Malformed)?),
+        _ => return Err(InvalidUrl::Malformed),
+    };
+    if host.is_empty() || port == Some(0) {
+        return Err(InvalidUrl::Malformed);
+    }
+    Ok((scheme, host, port, uri))
 }
 
 impl GatewayUrl {
@@ -150,15 +166,23 @@ impl GatewayUrl {
             path.push('/');
             path.push_str(&pair("instance", &value(instance)));
         }
-        let port = self.port.unwrap_or(match self.scheme {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
-        });
+        let port = self.port.unwrap_or(self.scheme.port());
         Target { scheme: self.scheme, host: self.host.clone(), port, path }
     }
 }
 
 impl Target {
+    /// Returns the labels of the group, as the gateway reads them; none when the path has no group.
+    pub fn group(&self) -> Vec<(String, String)> {
+        let Some((_, group)) = self.path.split_once("/metrics/") else { return Vec::new() };
+        let parts: Vec<&str> = group.split('/').collect();
+        let pairs = parts.chunks_exact(2).filter_map(|pair| {
+            let name = pair[0].strip_suffix("@base64").unwrap_or(pair[0]);
+            Some((name.to_owned(), value_of(pair[0], pair[1])?))
+        });
+        pairs.collect()
+    }
+
     /// Returns whether the push never leaves this machine.
     pub fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")

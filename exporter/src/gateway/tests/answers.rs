@@ -1,6 +1,6 @@
 use super::server::serve;
 use super::*;
-use crate::Exporter;
+use crate::{Delivery, Exporter};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Pushes once to a server that answers `answer`; returns its URL, what came of it and what was sent.
@@ -196,11 +196,12 @@ async fn a_gateway_that_is_not_there_is_said_to_refuse() {
 async fn push_page(status: &str, state: &std::path::Path) -> (anyhow::Result<()>, Vec<String>) {
     let (port, served) = serve(answer(status, ""), None).await;
     let url = format!("http://127.0.0.1:{port}");
-    let config = Config { state: Some(state.to_owned()), ..Config::default() };
+    let config = Config { state: Some(state.to_owned()), retry_budget: Duration::ZERO.into(), ..Config::default() };
     let mut warnings = Vec::new();
     let exporter = Exporter::build(&config, &Environment::default());
-    let gateway = gateway([("PUSHGATEWAY_URL", url.as_str())]).unwrap();
-    let result = exporter.push(&gateway, &mut |warning| warnings.push(warning)).await;
+    let environment = Environment::from([("PUSHGATEWAY_URL", url.as_str())]);
+    let mut delivery = Delivery::build(&config, &environment, &mut |_| ()).unwrap();
+    let result = exporter.push(&mut delivery, &mut |warning| warnings.push(warning)).await;
     served.await.unwrap();
     (result, warnings)
 }

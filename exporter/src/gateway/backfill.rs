@@ -1,0 +1,64 @@
+//! Where pages of the past go, since a Pushgateway knows no past.
+
+use ::config::{Environment, read_secret_file};
+use serde::Deserialize;
+
+use super::target::{InvalidUrl, Scheme, Target, parts};
+use super::{ConfigError, Gateway, basic, tls, trust};
+use crate::config::Config;
+
+/// VictoriaMetrics' door for text with timestamps.
+const DEFAULT_PATH: &str = "/api/v1/import/prometheus";
+
+/// A URL that takes the text format with timestamps: VictoriaMetrics' origin, or origin and path.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BackfillUrl(Target);
+
+impl TryFrom<String> for BackfillUrl {
+    type Error = InvalidUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidUrl> {
+        let (scheme, host, port, uri) = parts(&text)?;
+        let path = match uri.path_and_query().map(|path| path.as_str()) {
+            None | Some("" | "/") => DEFAULT_PATH,
+            Some(path) => path,
+        };
+        Ok(Self(Target { scheme, host, port: port.unwrap_or(scheme.port()), path: path.to_owned() }))
+    }
+}
+
+impl Gateway {
+    /// Puts together what it takes to send pages of the past to the buffer's `backfill_url`; `None` without a buffer.
+    ///
+    /// What the buffer does not say about certificates is as for pushes. User and password are taken over only when it
+    /// is the same host that gets them.
+    ///
+    /// # Errors
+    /// As [`Gateway::build`].
+    pub fn backfill(&self, config: &Config, environment: &Environment) -> Result<Option<Self>, ConfigError> {
+        let Some(buffer) = &config.buffer else { return Ok(None) };
+        let target = buffer.backfill_url.0.clone();
+        let authorization = match (&buffer.user, &buffer.password_file) {
+            (Some(user), Some(file)) => Some(basic(user, &read_secret_file(file)?)?),
+            (None, None) if target.host == self.target.host => self.authorization.clone(),
+            (None, None) => None,
+            _ => {
+                return Err(ConfigError::HalfCredentials(
+                    "exporter.buffer needs both user and password_file, or neither",
+                ));
+            }
+        };
+        if authorization.is_some() && target.scheme == Scheme::Http && !target.is_loopback() {
+            return Err(ConfigError::PasswordInTheClear(target.origin()));
+        }
+        let tls = match (target.scheme, &self.tls, &buffer.ca_file) {
+            (Scheme::Http, ..) => None,
+            // One set of certificates in memory will do.
+            (Scheme::Https, Some(tls), None) => Some(std::sync::Arc::clone(tls)),
+            (Scheme::Https, _, Some(file)) => Some(tls::client(&tls::Trust::Pinned(file.clone()))?),
+            (Scheme::Https, None, None) => Some(tls::client(&trust(config, environment, &mut |_| ())?)?),
+        };
+        Ok(Some(Self { target, authorization, tls, timeout: self.timeout }))
+    }
+}
