@@ -155,8 +155,9 @@ async fn a_page_that_never_begins_or_never_ends_fails_in_time() {
         let port = listener.local_addr().unwrap().port();
         let served = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read_buf(&mut Vec::new()).await.unwrap();
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            // On a busy machine the probe may have given up by now.
+            let _ = stream.read_buf(&mut Vec::new()).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
             // Holds the connection until the probe hangs up.
             while stream.read_buf(&mut Vec::new()).await.is_ok_and(|count| count > 0) {}
         });

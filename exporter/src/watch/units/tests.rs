@@ -1,18 +1,18 @@
 use super::*;
 use crate::collect::tests::series;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
 
 fn units(names: &[&str]) -> Vec<UnitName> {
     names.iter().map(|name| UnitName::try_from((*name).to_owned()).unwrap()).collect()
 }
 
-/// A systemctl of our own: a shell script with `body`.
+/// A systemctl of our own that runs `body` in a shell.
 fn fake(body: &str, timeout: Duration) -> (tempfile::TempDir, Systemctl) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("systemctl");
-    fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/fake/systemctl"), &program).unwrap();
+    fs::write(directory.path().join("body"), body).unwrap();
     (directory, Systemctl { program, timeout })
 }
 
