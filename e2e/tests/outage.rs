@@ -3,6 +3,8 @@
 //! Time is told to the exporter with each page instead of being waited for: an hour of pushes takes seconds, and every
 //! byte goes the way that it goes in earnest. A relay stands for the way; cut, it takes no connection and drops those
 //! that there are.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
+#![expect(clippy::print_stdout, reason = "the counts are what this test is run for")]
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener as StdListener};

@@ -10,7 +10,7 @@ use config::Environment;
 use config::exit::{Failure, leave};
 use exporter::cli::{Cli, Command, Places};
 use exporter::daemon::{Daemon, Plan};
-use exporter::{Config, Delivery, Exporter, Interval, Loopback, splay};
+use exporter::{Config, Delivery, Exporter, Interval, Lock, Loopback, splay};
 
 fn main() -> ExitCode {
     let environment = Environment::of_process();
@@ -53,10 +53,22 @@ fn run(paced: &Paced, check: bool, environment: &Environment) -> Result<(), Fail
     if check {
         return say(&format!("the configuration holds: pushes go to {}\n", plan.delivery.gateway()));
     }
-    let _lock = plan.exporter.lock().ok_or_else(|| anyhow!("another exporter with this state file is running"))?;
+    let _lock = block_on(take_lock(&plan.exporter))?
+        .ok_or_else(|| anyhow!("another exporter with this state file is running"))?;
     let mut reload = |warn: &mut dyn FnMut(String)| paced.plan(environment, warn);
     let service = async { Daemon::build(plan).await?.run(&mut reload, &mut log).await };
     Ok(block_on(tokio::task::LocalSet::new().run_until(service))??)
+}
+
+/// Waits a moment for a push that is at work, or for one that was killed and is not gone yet.
+async fn take_lock(exporter: &Exporter) -> Option<Lock> {
+    for _ in 0..20 {
+        if let Some(lock) = exporter.lock() {
+            return Some(lock);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    None
 }
 
 /// What `run` is told on the command line, which a reload must find again.
