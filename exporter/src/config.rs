@@ -44,6 +44,8 @@ pub struct Config {
     pub sysfs: Option<PathBuf>,
     /// The root of the host's files. Default: `/`.
     pub rootfs: Option<PathBuf>,
+    /// Figures of others that travel along. Default: none.
+    pub join: crate::join::Config,
 }
 
 impl Config {
@@ -143,7 +145,7 @@ mod tests {
         insta::assert_snapshot!(exporter("exporter:\n  timeout: 0s\n").unwrap_err(), @"noroshi.yaml: a push needs some time: write a timeout such as `10s` at line 2, column 12");
         insta::assert_snapshot!(exporter("exporter:\n  url: ftp://x/\n").unwrap_err(), @"noroshi.yaml: the URL must begin with https:// (or http://, on this machine) at line 2, column 8");
         insta::assert_snapshot!(exporter("exporter:\n  job: ''\n").unwrap_err(), @"noroshi.yaml: write a value, or leave the key out at line 2, column 8");
-        insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, state, procfs, sysfs, rootfs at line 2, column 3");
+        insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, state, procfs, sysfs, rootfs, join at line 2, column 3");
     }
 
     #[test]

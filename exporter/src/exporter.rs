@@ -9,6 +9,7 @@ use crate::collect;
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::host::Host;
+use crate::join::Joins;
 use crate::state::State;
 use crate::usage::Reading;
 
@@ -18,6 +19,7 @@ pub struct Exporter {
     host: Host,
     /// `None` where there is no place for it: no home directory, and none configured.
     state: Option<State>,
+    joins: Joins,
 }
 
 /// What there is to push, and what to remember once it was.
@@ -32,15 +34,16 @@ impl Exporter {
     pub fn build(config: &Config, environment: &Environment) -> Self {
         let is_root = rustix::process::geteuid().is_root();
         let place = config.state.clone().or_else(|| state_place(environment, is_root));
-        Self { host: config.host(), state: place.map(State::at) }
+        let joins = Joins::build(&config.join, environment);
+        Self { host: config.host(), state: place.map(State::at), joins }
     }
 
     /// Returns the page that a push would carry, and leaves no trace.
     ///
     /// # Errors
     /// When our own metrics do not fit onto a page, which would be a mistake in this program.
-    pub fn print(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
-        Ok(self.collect(warn)?.page.to_string())
+    pub async fn print(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
+        Ok(self.collect(warn).await?.page.to_string())
     }
 
     /// Collects, pushes to `gateway`, and then remembers what was pushed.
@@ -49,7 +52,7 @@ impl Exporter {
     /// When the gateway did not take the page. A state file that cannot be written is only told to `warn`: the push
     /// has been made.
     pub async fn push(&self, gateway: &Gateway, warn: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        let Collection { page, reading } = self.collect(warn)?;
+        let Collection { page, reading } = self.collect(warn).await?;
         gateway.put(page.to_string()).await?;
         if let (Some(state), Some(reading)) = (&self.state, reading)
             && let Err(error) = state.save(&reading)
@@ -59,7 +62,7 @@ impl Exporter {
         Ok(())
     }
 
-    fn collect(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
+    async fn collect(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
         let mut page = collect::collect(&collect::ALL, &self.host, warn)?;
         page.gauge("noroshi_exporter_build_info", "A metric with a constant '1' value labeled by version.")?
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
@@ -73,6 +76,7 @@ impl Exporter {
             )?
             .set(ratio)?;
         }
+        self.joins.fetch(&mut page, warn).await;
         Ok(Collection { page, reading })
     }
 
@@ -111,12 +115,12 @@ mod tests {
     use crate::collect::tests::{recorded, series};
 
     fn exporter(tree: &str, state: Option<PathBuf>) -> Exporter {
-        Exporter { host: recorded(tree), state: state.map(State::at) }
+        Exporter { host: recorded(tree), state: state.map(State::at), joins: Joins::default() }
     }
 
-    fn print(exporter: &Exporter) -> (String, Vec<String>) {
+    async fn print(exporter: &Exporter) -> (String, Vec<String>) {
         let mut warnings = Vec::new();
-        let page = exporter.print(&mut |warning| warnings.push(warning)).unwrap();
+        let page = exporter.print(&mut |warning| warnings.push(warning)).await.unwrap();
         (page, warnings)
     }
 
@@ -132,37 +136,37 @@ mod tests {
         assert_eq!(place(Environment::default(), false), None);
     }
 
-    #[test]
-    fn printing_leaves_no_trace() {
+    #[tokio::test]
+    async fn printing_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
-        let (page, warnings) = print(&exporter("small-vps", Some(directory.path().join("a/exporter.json"))));
+        let (page, warnings) = print(&exporter("small-vps", Some(directory.path().join("a/exporter.json")))).await;
         assert_eq!(warnings, Vec::<String>::new());
         assert_eq!(series(&page, "noroshi_exporter_build_info").len(), 1);
         assert_eq!(series(&page, "noroshi_exporter_cpu_used_ratio"), Vec::<String>::new());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
-    #[test]
-    fn the_share_of_cpu_is_told_when_a_push_went_before() {
+    #[tokio::test]
+    async fn the_share_of_cpu_is_told_when_a_push_went_before() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("exporter.json");
         // A quarter of the second before the recording was work: 25 of 100 ticks.
         let then = r#"{"version":1,"cpu":{"boot_id":"19416d67-4067-4226-94a7-088789753e8c","boot_time":0,"busy":45521,"idle":205834}}"#;
         std::fs::write(&path, then).unwrap();
 
-        let (page, warnings) = print(&exporter("small-vps", Some(path)));
+        let (page, warnings) = print(&exporter("small-vps", Some(path))).await;
 
         assert_eq!(warnings, Vec::<String>::new());
         assert_eq!(series(&page, "noroshi_exporter_cpu_used_ratio"), ["noroshi_exporter_cpu_used_ratio 0.25"]);
     }
 
-    #[test]
-    fn a_broken_state_file_costs_one_metric_and_a_warning() {
+    #[tokio::test]
+    async fn a_broken_state_file_costs_one_metric_and_a_warning() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("exporter.json");
         std::fs::write(&path, "{").unwrap();
         for state in [Some(path), None] {
-            let (page, warnings) = print(&exporter("small-vps", state));
+            let (page, warnings) = print(&exporter("small-vps", state)).await;
             assert_eq!(warnings.len(), 1, "{warnings:?}");
             assert_eq!(series(&page, "node_load1").len(), 1);
             assert!(!page.contains("noroshi_exporter_cpu_used_ratio"));

@@ -18,6 +18,7 @@ mod config;
 mod exporter;
 mod gateway;
 mod host;
+pub mod join;
 mod stat;
 mod state;
 mod usage;

@@ -26,20 +26,25 @@ fn push(places: Places, check: bool, environment: &Environment) -> Result<(), Fa
         return say(&format!("the configuration holds: a push goes to {gateway}\n"));
     }
     let exporter = Exporter::build(&config, environment);
+    Ok(wait_for(exporter.push(&gateway, &mut warn))??)
+}
+
+fn print(places: Places, environment: &Environment) -> Result<(), Failure> {
+    let exporter = Exporter::build(&load(places)?, environment);
+    say(&wait_for(exporter.print(&mut warn))??)
+}
+
+/// Runs `work` on this thread.
+fn wait_for<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
         .context("cannot start the runtime")?;
-    let pushed = runtime.block_on(exporter.push(&gateway, &mut warn));
+    let result = runtime.block_on(work);
     // A look-up of a name that hangs has a thread of its own, which nobody waits for.
     runtime.shutdown_background();
-    Ok(pushed?)
-}
-
-fn print(places: Places, environment: &Environment) -> Result<(), Failure> {
-    let exporter = Exporter::build(&load(places)?, environment);
-    say(&exporter.print(&mut warn)?)
+    Ok(result)
 }
 
 fn load(places: Places) -> Result<Config, Failure> {

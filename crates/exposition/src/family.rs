@@ -201,19 +201,40 @@ impl Families {
     /// [`Refused::OtherFamily`] for another type, [`Refused::SeriesTwice`] for a series that is here already,
     /// [`Refused::Collision`] as in [`Families::family`]. Then the page is as it was.
     pub fn merge(&mut self, family: Family) -> Result<(), Refused> {
-        let Some(own) = self.0.get_mut(&family.name) else {
-            self.check_collision(&family.name, family.kind)?;
-            self.0.insert(family.name.clone(), family);
-            return Ok(());
-        };
-        if own.kind != family.kind {
-            return Err(Refused::OtherFamily(family.name));
-        }
-        if let Some(labels) = family.series.keys().find(|labels| own.series.contains_key(*labels)) {
-            return Err(Refused::SeriesTwice(family.name.clone(), labels.clone()));
-        }
-        own.series.extend(family.series);
+        self.check_merge(&family)?;
+        self.put(family);
         Ok(())
+    }
+
+    /// Moves every family of `other` onto this page as [`Families::merge`] does: all of them or none.
+    ///
+    /// # Errors
+    /// As [`Families::merge`], for the first family that does not fit. Then the page is as it was.
+    pub fn merge_all(&mut self, other: Self) -> Result<(), Refused> {
+        other.iter().try_for_each(|family| self.check_merge(family))?;
+        other.0.into_values().for_each(|family| self.put(family));
+        Ok(())
+    }
+
+    fn check_merge(&self, family: &Family) -> Result<(), Refused> {
+        let Some(own) = self.0.get(&family.name) else { return self.check_collision(&family.name, family.kind) };
+        if own.kind != family.kind {
+            return Err(Refused::OtherFamily(family.name.clone()));
+        }
+        match family.series.keys().find(|labels| own.series.contains_key(*labels)) {
+            Some(labels) => Err(Refused::SeriesTwice(family.name.clone(), labels.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a family that was found to fit.
+    fn put(&mut self, family: Family) {
+        match self.0.entry(family.name.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(family);
+            }
+            Entry::Occupied(place) => place.into_mut().series.extend(family.series),
+        }
     }
 
     /// Refuses a new family whose series would be named as those of one that is here.
@@ -256,6 +277,16 @@ impl Families {
     #[must_use]
     pub fn series_count(&self) -> usize {
         self.iter().map(|family| family.series.len()).sum()
+    }
+}
+
+/// The families in the order of their names.
+impl IntoIterator for Families {
+    type Item = Family;
+    type IntoIter = std::collections::btree_map::IntoValues<MetricName, Family>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_values()
     }
 }
 
@@ -398,6 +429,45 @@ mod tests {
         family.add([("a", "1"), ("b", "\"")], 1.0).unwrap();
         let error = family.add([("b", "\""), ("a", "1")], 2.0).unwrap_err();
         assert_eq!(error.to_string(), r#"the series up{a="1",b="\""} has a value already"#);
+    }
+
+    #[test]
+    fn a_family_that_comes_from_two_places_has_the_series_of_both() {
+        let page = |kind, label: &'static str| {
+            let mut page = Families::new();
+            page.family("players", label, kind).unwrap().add([("bot", label)], 1.0).unwrap();
+            page
+        };
+        let mut both = page(Kind::Gauge, "a");
+        both.merge_all(page(Kind::Gauge, "b")).unwrap();
+        assert_eq!(
+            both.to_string(),
+            "# HELP players a\n# TYPE players gauge\nplayers{bot=\"a\"} 1\nplayers{bot=\"b\"} 1\n"
+        );
+        let before = both.clone();
+        assert!(both.merge_all(page(Kind::Gauge, "b")).is_err(), "a series twice");
+        assert!(both.merge_all(page(Kind::Counter, "c")).is_err(), "another type");
+        assert_eq!(both, before);
+    }
+
+    #[test]
+    fn two_families_whose_series_bear_one_name_are_refused_in_either_order() {
+        let mut page = Families::new();
+        page.family("h", "", Kind::Histogram).unwrap();
+        let error = page.gauge("h_bucket", "").unwrap_err();
+        assert_eq!(error.to_string(), "the family `h_bucket` has series of the same name as the family `h`");
+        page.gauge("s_sum", "").unwrap();
+        let error = page.family("s", "", Kind::Summary).unwrap_err();
+        assert_eq!(error.to_string(), "the family `s` has series of the same name as the family `s_sum`");
+        page.gauge("g", "").unwrap();
+        page.gauge("g_count", "").unwrap();
+    }
+
+    #[test]
+    fn a_histogram_takes_no_number() {
+        let mut page = Families::new();
+        let error = page.family("h", "", Kind::Histogram).unwrap().set(1.0).unwrap_err();
+        assert_eq!(error.to_string(), "`h` is a histogram, and this is no value for one");
     }
 
     #[test]
