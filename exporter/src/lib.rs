@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /proc /sys statvfs uname ── collect ──▶ page ──▶ Gateway ── PUT /metrics/job/J/instance/I ──▶ Pushgateway
+//! bots' /metrics, *.prom ── join ──────────┘
 //! state file ─── CPU time at the previous push ───▶ │ TLS · Basic Auth · pinned CA
 //!      ▲                                            │
 //!      └────────────── written after a yes ◀────────┘

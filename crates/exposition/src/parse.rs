@@ -64,7 +64,8 @@ impl std::error::Error for ParseError {}
 
 /// Reads a page in the text format 0.0.4. Families without a series are left out.
 ///
-/// Takes time in proportion to the page, and memory in proportion to what the limits let through of it.
+/// Takes time in proportion to the page (times the logarithm of the number of its series), and memory in proportion to
+/// what the limits let through of it: a label costs about 100 bytes, however short it is.
 ///
 /// # Errors
 /// The first line that is not well formed or beyond a limit; otherwise the first that a gateway would refuse.

@@ -85,6 +85,8 @@ pub fn is_misfit(family: &Family) -> bool {
     let name = family.name().as_str();
     let kind = match name {
         "go_gc_duration_seconds" => Kind::Summary,
+        // In the gateway these are lines of that summary.
+        "go_gc_duration_seconds_sum" | "go_gc_duration_seconds_count" => return true,
         _ if COUNTERS.contains(&name) => Kind::Counter,
         _ if GAUGES.contains(&name) || name.starts_with("go_memstats_") => Kind::Gauge,
         _ => return false,

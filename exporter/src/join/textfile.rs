@@ -78,7 +78,9 @@ fn read(path: &Path) -> anyhow::Result<Text> {
     // One byte more than there may be, so that the limit is noticed.
     File::open(path)?.take(LIMITS.bytes as u64 + 1).read_to_end(&mut bytes)?;
     let families = exposition::parse(&bytes, &LIMITS)?;
-    let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Whole seconds, as node_exporter has it.
+    let mtime = mtime.as_secs_f64().trunc();
     Ok(Text { path: path.to_string_lossy().into_owned(), mtime, families })
 }
 

@@ -130,7 +130,7 @@ async fn labels_that_a_gateway_overwrites_keep_their_values_under_another_name()
 
 #[tokio::test]
 async fn figures_that_a_gateway_would_refuse_for_their_type_are_left_out_alone() {
-    let (page, warnings) = shop(page("process_open_fds 5\ngo_memstats_sys_bytes 1\nplayers 3\n"), "").await;
+    let (page, warnings) = shop(page("process_open_fds 5\ngo_gc_duration_seconds_sum 1\nplayers 3\n"), "").await;
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(series(&page, "process_open_fds"), ["process_open_fds 9"]);
     assert_eq!(series(&page, "players"), [r#"players{bot="shop"} 3"#]);

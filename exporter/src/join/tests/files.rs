@@ -27,7 +27,7 @@ async fn files_travel_along_and_tell_their_age() {
     let directory = tempfile::tempdir().unwrap();
     let file = fs::File::create(directory.path().join("a.prom")).unwrap();
     fs::write(directory.path().join("a.prom"), "# HELP players Online.\n# TYPE players gauge\nplayers 3\n").unwrap();
-    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_900)).unwrap();
     fs::write(directory.path().join("a.txt"), "ignored 1\n").unwrap();
 
     let (page, warnings) = read_from(directory.path()).await;
