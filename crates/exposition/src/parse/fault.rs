@@ -79,6 +79,10 @@ impl fmt::Display for Fault {
             Self::OpenValue(value) => write!(f, "label value {value} contains unescaped new-line"),
             Self::InvalidValue(value) => write!(f, "invalid label value {value}"),
             Self::EndOfValue(value) => write!(f, "unexpected end of label value {value}"),
+            // The gateway shows the character as it is; a line end or an escape would make two log lines of one.
+            Self::Escape(found) if found.is_control() => {
+                write!(f, "invalid escape sequence '\\{}'", found.escape_default())
+            }
             Self::Escape(found) => write!(f, "invalid escape sequence '\\{found}'"),
             Self::Number(found) => write!(f, "expected float as value, got {found}"),
             Self::OwnLabel(label, found) => write!(f, "expected float as value for '{label}' label, got {found}"),

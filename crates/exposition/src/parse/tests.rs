@@ -97,3 +97,13 @@ fn an_error_quotes_no_more_than_the_beginning() {
     let error = refused(&format!("a {}\n", "x".repeat(1_000_000)), Limits::NONE);
     assert!(error.len() < 200, "{} bytes", error.len());
 }
+
+#[test]
+fn an_error_is_one_line_that_moves_no_cursor() {
+    for page in
+        ["a{b=\"\\\u{1b}\"} 1\n", "# HELP a \\\na 1\n", "a \u{1b}[31m\u{9b}\n", "a{b=\"\u{1b}\n\"} 1\n", "a{\u{9b}\n"]
+    {
+        let error = refused(page, Limits::NONE);
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
+}
