@@ -64,6 +64,8 @@ pub struct Config {
     pub rootfs: Option<PathBuf>,
     /// Processes, units, ports, pages, files and bots to watch.
     pub watch: crate::watch::Config,
+    /// Figures of others that travel along. Default: none.
+    pub join: crate::join::Config,
 }
 
 impl Config {
@@ -165,7 +167,7 @@ mod tests {
         insta::assert_snapshot!(exporter("exporter:\n  timeout: 0s\n").unwrap_err(), @"noroshi.yaml: a push needs some time: write a timeout such as `10s` at line 2, column 12");
         insta::assert_snapshot!(exporter("exporter:\n  url: ftp://x/\n").unwrap_err(), @"noroshi.yaml: the URL must begin with https:// (or http://, on this machine) at line 2, column 8");
         insta::assert_snapshot!(exporter("exporter:\n  job: ''\n").unwrap_err(), @"noroshi.yaml: write a value, or leave the key out at line 2, column 8");
-        insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, retry_budget, compress, interval, listen, buffer, state, procfs, sysfs, rootfs, watch at line 2, column 3");
+        insta::assert_snapshot!(exporter("exporter:\n  password: x\n").unwrap_err(), @"noroshi.yaml: unknown field `password`, expected one of url, job, instance, user, password_file, ca_file, insecure, timeout, retry_budget, compress, interval, listen, buffer, state, procfs, sysfs, rootfs, watch, join at line 2, column 3");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::daemon::Stopping;
 use crate::delivery::Delivery;
 use crate::host::Host;
+use crate::join::Joins;
 use crate::lock::Lock;
 use crate::state::State;
 use crate::usage::{self, Reading};
@@ -23,6 +24,7 @@ pub struct Exporter {
     /// `None` where there is no place for it: no home directory, and none configured.
     state: Option<State>,
     watches: Watches,
+    joins: Joins,
 }
 
 /// What there is to push, and what to remember once it was.
@@ -38,7 +40,8 @@ impl Exporter {
         let is_root = rustix::process::geteuid().is_root();
         let place = config.state.clone().or_else(|| state_place(environment, is_root));
         let watches = Watches::build(&config.watch, config.host(), environment, place.as_deref());
-        Self { host: config.host(), state: place.map(State::at), watches }
+        let joins = Joins::build(&config.join, environment);
+        Self { host: config.host(), state: place.map(State::at), watches, joins }
     }
 
     /// Returns the page that a push would carry, and leaves no trace.
@@ -105,6 +108,8 @@ impl Exporter {
         page.gauge("noroshi_exporter_build_info", "A metric with a constant '1' value labeled by version.")?
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
         self.watches.look(&mut page, warn).await;
+        // Last: what others say gives way to what we have seen ourselves.
+        self.joins.fetch(&mut page, warn).await;
         Ok(Collection { page, reading })
     }
 
@@ -143,7 +148,12 @@ mod tests {
     use crate::collect::tests::{recorded, series};
 
     fn exporter(tree: &str, state: Option<PathBuf>) -> Exporter {
-        Exporter { host: recorded(tree), state: state.map(State::at), watches: Watches::default() }
+        Exporter {
+            host: recorded(tree),
+            state: state.map(State::at),
+            watches: Watches::default(),
+            joins: Joins::default(),
+        }
     }
 
     async fn print(exporter: &Exporter) -> (String, Vec<String>) {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! /proc /sys statvfs uname ── collect ──▶ page ──▶ Delivery ── PUT /metrics/job/J/instance/I ──▶ Pushgateway
+//! bots' /metrics, *.prom ── join ──────────┘
 //! state file ─── counters of the previous push ───▶ │ │ tried again · TLS · Basic Auth · pinned CA
 //!      ▲                                            │ └─ no way ─▶ Buffer on disk ── later ──▶ VictoriaMetrics
 //!      └────────────── written after a yes ◀────────┘
@@ -21,6 +22,7 @@ mod delivery;
 mod exporter;
 mod gateway;
 mod host;
+pub mod join;
 mod lock;
 mod pack;
 pub mod splay;

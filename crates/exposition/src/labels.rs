@@ -37,6 +37,32 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name, value.as_str()))
     }
 
+    /// Returns the value of the label `name`, if there is one.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.iter().find_map(|(own, value)| (own.as_str() == name).then_some(value))
+    }
+
+    /// Returns the same labels and `name`, unless there is a label of that name: then that one stays.
+    #[must_use]
+    pub fn or_with(mut self, name: &LabelName, value: &str) -> Self {
+        if let Err(place) = self.0.binary_search_by(|(own, _)| own.cmp(name)) {
+            self.0.insert(place, (name.clone(), value.to_owned()));
+        }
+        self
+    }
+
+    /// Returns the same labels with `from` called `to`, unless there is no `from`, or a label `to` already.
+    #[must_use]
+    pub fn renamed(mut self, from: &LabelName, to: &LabelName) -> Self {
+        let place = |labels: &Self, name: &LabelName| labels.0.binary_search_by(|(own, _)| own.cmp(name));
+        if let (Ok(old), Err(_)) = (place(&self, from), place(&self, to)) {
+            let (_, value) = self.0.remove(old);
+            return self.or_with(to, &value);
+        }
+        self
+    }
+
     /// Returns whether there is no label at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

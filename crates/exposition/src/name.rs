@@ -1,6 +1,6 @@
 //! Names that hold: whoever has one need not check it again.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 
 /// Why a name was refused.
@@ -55,6 +55,13 @@ impl MetricName {
     /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names are looked up as text; equality and order are the text's.
+impl Borrow<str> for MetricName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -37,6 +37,17 @@ impl fmt::Display for Number {
     }
 }
 
+/// Reads a number in the notations that the text format has: decimal with or without an exponent, `Inf` and `NaN`.
+///
+/// As Go reads it: a NaN has no sign, and what is too large for a number is none.
+pub(crate) fn parse(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let value: f64 = text.parse().ok()?;
+    let is_word = text.contains(['n', 'N']); // Inf, infinity and NaN all have one.
+    let holds = if value.is_nan() { !text.starts_with(['+', '-']) } else { value.is_finite() || is_word };
+    holds.then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +82,28 @@ mod tests {
             (f64::NEG_INFINITY, "-Inf"),
         ] {
             assert_eq!(Number(value).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_go_reads_them() {
+        for (text, value) in [
+            ("1", 1.0),
+            ("+1", 1.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("1E3", 1000.0),
+            ("1e-400", 0.0),
+            ("Inf", f64::INFINITY),
+            ("+inf", f64::INFINITY),
+            ("-INFINITY", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(value), "{text}");
+        }
+        assert!(parse(b"nan").is_some_and(f64::is_nan));
+        for text in ["", ".", "e5", "1e", "1_0", "0x10", "0x1p-2", "1e400", "-1e400", "+NaN", "-nan", "1\r", "\u{ff11}"]
+        {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }
 

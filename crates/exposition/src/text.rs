@@ -4,7 +4,9 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::family::{Families, Family};
 use crate::labels::Labels;
+use crate::name::MetricName;
 use crate::number::Number;
+use crate::value::{Histogram, Summary, Value};
 
 /// The whole page, each line with its line end: a gateway refuses a last line without one.
 impl Display for Families {
@@ -27,25 +29,64 @@ impl Display for Family {
             f.write_char('\n')?;
         }
         writeln!(f, "# TYPE {name} {}", self.kind().as_str())?;
-        series.try_for_each(|(labels, value)| writeln!(f, "{name}{labels} {}", Number(value)))
+        series.try_for_each(|(labels, value)| match value {
+            Value::Number(number) => writeln!(f, "{name}{labels} {}", Number(number.0)),
+            Value::Histogram(histogram) => write_histogram(f, name, labels, histogram),
+            Value::Summary(summary) => write_summary(f, name, labels, summary),
+        })
     }
+}
+
+fn write_histogram(f: &mut Formatter<'_>, name: &MetricName, labels: &Labels, histogram: &Histogram) -> fmt::Result {
+    for (bound, count) in histogram.buckets() {
+        write!(f, "{name}_bucket")?;
+        write_labels(f, labels, Some(("le", bound)))?;
+        writeln!(f, " {}", count_number(count))?;
+    }
+    write_totals(f, name, labels, histogram.sum(), histogram.count())
+}
+
+fn write_summary(f: &mut Formatter<'_>, name: &MetricName, labels: &Labels, summary: &Summary) -> fmt::Result {
+    for (quantile, value) in summary.quantiles() {
+        write!(f, "{name}")?;
+        write_labels(f, labels, Some(("quantile", quantile)))?;
+        writeln!(f, " {}", Number(value))?;
+    }
+    write_totals(f, name, labels, summary.sum(), summary.count())
+}
+
+fn write_totals(f: &mut Formatter<'_>, name: &MetricName, labels: &Labels, sum: f64, count: u64) -> fmt::Result {
+    writeln!(f, "{name}_sum{labels} {}", Number(sum))?;
+    writeln!(f, "{name}_count{labels} {}", count_number(count))
+}
+
+/// Counts are written as all numbers are, since they are read as such.
+#[expect(clippy::cast_precision_loss, reason = "the format has no other numbers; 2^53 observations are many")]
+fn count_number(count: u64) -> Number {
+    Number(count as f64)
 }
 
 /// `{name="value",…}`, or nothing when there is no label.
 impl Display for Labels {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let mut before = '{';
-        for (name, value) in self.iter() {
-            write!(f, "{before}{name}=\"")?;
-            escape(value, f, |_| false)?;
-            f.write_char('"')?;
-            before = ',';
-        }
-        f.write_char('}')
+        write_labels(f, self, None)
     }
+}
+
+/// Writes labels and, behind them, the one that tells the lines of a series apart.
+fn write_labels(f: &mut Formatter<'_>, labels: &Labels, own: Option<(&str, f64)>) -> fmt::Result {
+    let mut before = '{';
+    for (name, value) in labels.iter() {
+        write!(f, "{before}{name}=\"")?;
+        escape(value, f, |_| false)?;
+        f.write_char('"')?;
+        before = ',';
+    }
+    if let Some((name, value)) = own {
+        write!(f, "{before}{name}=\"{}\"", Number(value))?;
+        before = ',';
+    }
+    if before == '{' { Ok(()) } else { f.write_char('}') }
 }
 
 /// Writes `text` with `\\`, `\n` and, unless `plain` says that it stands for itself here, `\"`.
@@ -64,7 +105,7 @@ fn escape(text: &str, f: &mut Formatter<'_>, plain: impl Fn(char) -> bool) -> fm
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use crate::{Float, Kind};
     use checker::check;
     use proptest::prelude::*;
 
@@ -123,6 +164,7 @@ mod tests {
             let read = check(&page.to_string()).map_err(TestCaseError::fail)?;
             let told = page.iter().flat_map(|family| {
                 family.series().map(|(labels, value)| {
+                    let Value::Number(Float(value)) = value else { panic!("only numbers were built") };
                     let labels = labels.iter().map(|(name, value)| (name.to_string(), value.to_owned())).collect();
                     let help = family.help().to_owned();
                     (family.name().to_string(), family.kind().as_str().to_owned(), help, labels, value.to_bits())

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use exposition::{Families, Family, Labels};
+use exposition::{Families, Labels};
 
 /// Adds how much memory is used, and how full the fullest file system is.
 pub fn add(page: &mut Families) -> anyhow::Result<()> {
-    let memory = |name| family(page, name).and_then(|family| family.series().next()).map(|(_, value)| value);
+    let memory = |name| page.find(name).and_then(|family| family.numbers().next()).map(|(_, number)| number);
     let (total, available) = (memory("node_memory_MemTotal_bytes"), memory("node_memory_MemAvailable_bytes"));
     if let (Some(total), Some(available)) = (total.filter(|total| *total > 0.0), available) {
         let used = (total - available).max(0.0);
@@ -25,15 +25,11 @@ pub fn add(page: &mut Families) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn family<'a>(page: &'a Families, name: &str) -> Option<&'a Family> {
-    page.iter().find(|family| family.name().as_str() == name)
-}
-
 /// Finds the fullest file system; of two that are equally full, the one whose name comes first.
 fn fullest(page: &Families) -> Option<(String, f64)> {
-    let available: BTreeMap<_, _> = family(page, "node_filesystem_avail_bytes")?.series().collect();
+    let available: BTreeMap<_, _> = page.find("node_filesystem_avail_bytes")?.numbers().collect();
     let mut fullest: Option<(String, f64)> = None;
-    for (labels, size) in family(page, "node_filesystem_size_bytes")?.series() {
+    for (labels, size) in page.find("node_filesystem_size_bytes")?.numbers() {
         if size <= 0.0 || label(labels, "fstype").is_some_and(|fstype| FULL_BY_NATURE.contains(&fstype)) {
             continue;
         }
