@@ -86,7 +86,8 @@ impl Spool {
             .mode(0o600)
             .open(directory.join("place"))
             .with_context(here)?;
-        let (front, dropped) = read_place(&place).unwrap_or((Place { segment: 0, offset: 0 }, 0));
+        let noted = read_place(&place);
+        let (front, dropped) = noted.unwrap_or((Place { segment: 0, offset: 0 }, 0));
         let mut segments = BTreeMap::new();
         for entry in fs::read_dir(directory).with_context(here)? {
             let entry = entry.with_context(here)?;
@@ -101,7 +102,13 @@ impl Spool {
             }
         }
         let next = segments.last_key_value().map_or(front.segment, |(last, _)| *last) + 1;
-        Ok(Self { directory: directory.to_owned(), max_bytes, segments, front, dropped, current: None, next, place })
+        let mut spool =
+            Self { directory: directory.to_owned(), max_bytes, segments, front, dropped, current: None, next, place };
+        if noted.is_none() {
+            // Now, while there is room for it: on a full disk it must still be told how many records were lost.
+            let _ = spool.write_place();
+        }
+        Ok(spool)
     }
 
     /// Returns where the files are.
