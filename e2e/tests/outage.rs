@@ -147,7 +147,7 @@ fn config(gateway: SocketAddr, store: SocketAddr, pages: &str, folder: &TempDir)
 /// seventh page: nothing is closed, nothing is written at an end. Returns the times of the pages and how many pushes failed.
 async fn an_hour(config: &Config, ways: &mut [Way]) -> (Vec<u64>, usize) {
     let environment = config::Environment::default();
-    let page = Exporter::build(config, &environment).print(&mut |_| ()).unwrap();
+    let page = Exporter::build(config, &environment).print(&mut |_| ()).await.unwrap();
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let begin = now - PAGES * INTERVAL * 1000;
     let build = || Delivery::build(config, &environment, &mut |warning| panic!("{warning}")).unwrap();
