@@ -15,10 +15,11 @@ async fn is_seen(world: &World, host: &Host, instance: &str) -> Pushing {
     pushing
 }
 
-/// Exactly the next two messages, in the order of the names in them: two groups may come in either order.
+/// Exactly the next two messages, in the order of the hosts in their titles: two groups may come in either order. A link
+/// to a rule may name the other host, so a name anywhere in the text is not enough.
 async fn two_messages(world: &World, [first, second]: [&str; 2]) -> [Message; 2] {
     let messages = [world.next_message().await, world.next_message().await];
-    let about = |name: &str| messages.iter().find(|message| message.text().contains(name)).cloned();
+    let about = |name: &str| messages.iter().find(|message| message.text().contains(&format!("— {name}"))).cloned();
     [first, second].map(|name| about(name).unwrap_or_else(|| panic!("no message about {name}: {messages:#?}")))
 }
 
