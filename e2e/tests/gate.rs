@@ -10,7 +10,7 @@
 use std::net::Ipv4Addr;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use e2e::world::{Authority, Framing, Front, PASSWORD, USER, Validity, World, knock};
+use e2e::world::{Authority, Framing, Front, PASSWORD, USER, Validity, World, knock, run};
 use serde::Deserialize;
 
 /// Makes each check a test of both fronts.
@@ -219,7 +219,7 @@ async fn an_authority_that_is_not_pinned_is_not_trusted(front: Front) {
     let other = world.folder().join("other");
     Authority::found().issue(&other, Validity::Current);
 
-    let ended = e2e::world::run(
+    let ended = run(
         "noroshi-exporter",
         world.host("host", "web-1").cron_line().env("PUSHGATEWAY_CACERT", other.join("ca.pem").display().to_string()),
     )
@@ -257,7 +257,7 @@ async fn the_exporter_pushes_silently_and_says_why_when_it_cannot(front: Front) 
     let stored = world.pushed().await;
     assert!(stored.contains("node_uname_info{") && stored.contains(r#"instance="web-1",job="host""#), "{stored}");
 
-    let ended = e2e::world::run("noroshi-exporter", host.cron_line().env("PUSHGATEWAY_PASSWORD", "wrong-5f2c")).await;
+    let ended = run("noroshi-exporter", host.cron_line().env("PUSHGATEWAY_PASSWORD", "wrong-5f2c")).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
     assert_one_error(&ended.stderr, &["401", "PUSHGATEWAY_PASSWORD"]);
     assert!(!ended.stderr.contains("wrong-5f2c"), "{ended:?}");
@@ -269,4 +269,24 @@ fn assert_one_error(stderr: &str, words: &[&str]) {
     for word in words {
         assert!(stderr.contains(word), "`{word}` is not in {stderr:?}");
     }
+}
+
+#[tokio::test]
+async fn a_bots_metric_that_the_gateway_refuses_does_not_cost_the_host_its_push() {
+    let world = World::gate(Front::Proxy).await;
+    // Another host has this name with another type, for which a Pushgateway refuses the whole push.
+    let other = world.push("/metrics/job/host/instance/other").body("# TYPE e2e_players counter\ne2e_players 1\n");
+    assert_eq!(world.knock(&other).await.unwrap().status, 200);
+    let (folder, config) = (world.folder().join("textfile"), world.folder().join("noroshi.yaml"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("players.prom"), "# TYPE e2e_players gauge\ne2e_players 7\n").unwrap();
+    std::fs::write(&config, format!("exporter:\n  join:\n    textfile: {}\n", folder.display())).unwrap();
+
+    let cron = world.host("host", "web-1").cron_line().env("NOROSHI_CONFIG", config.display().to_string());
+    let ended = run("noroshi-exporter", cron).await;
+
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("pushed without the joined metrics, because"), "{}", ended.stderr);
+    let stored = world.pushed().await;
+    assert!(stored.contains(r#"node_load1{instance="web-1",job="host"}"#), "{stored}");
 }

@@ -10,6 +10,7 @@ use crate::collect;
 use crate::config::Config;
 use crate::daemon::Stopping;
 use crate::delivery::Delivery;
+use crate::gateway::PushError;
 use crate::host::Host;
 use crate::join::Joins;
 use crate::lock::Lock;
@@ -30,6 +31,8 @@ pub struct Exporter {
 /// What there is to push, and what to remember once it was.
 struct Collection {
     page: Families,
+    /// The page without what others say, where others were asked.
+    own: Option<Families>,
     reading: Reading,
 }
 
@@ -88,11 +91,22 @@ impl Exporter {
         warn: &mut dyn FnMut(String),
     ) -> anyhow::Result<()> {
         let moment = Moment::now(&self.host);
-        let Collection { mut page, reading } = self.collect(warn).await?;
+        let Collection { page, own, reading } = self.collect(warn).await?;
         self.watches.remember(warn);
-        stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
-        delivery.describe(&mut page)?;
-        delivery.deliver(page.to_string(), moment, warn).await?;
+        let finished = |mut page: Families, delivery: &Delivery| {
+            stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
+            delivery.describe(&mut page)?;
+            anyhow::Ok(page.to_string())
+        };
+        let pushed = delivery.deliver(finished(page, delivery)?, moment, warn).await;
+        match (pushed, own) {
+            // A metric of a bot that has another type elsewhere in the fleet, for one. The host itself is alive.
+            (Err(error @ PushError::BadPage(_)), Some(own)) => {
+                warn(format!("pushed without the joined metrics, because {error}"));
+                delivery.deliver(finished(own, delivery)?, moment, warn).await?;
+            }
+            (pushed, _) => pushed?,
+        }
         if let Some(state) = &self.state
             && let Err(error) = state.save(&reading)
         {
@@ -109,8 +123,9 @@ impl Exporter {
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
         self.watches.look(&mut page, warn).await;
         // Last: what others say gives way to what we have seen ourselves.
+        let own = self.joins.ask_anybody().then(|| page.clone());
         self.joins.fetch(&mut page, warn).await;
-        Ok(Collection { page, reading })
+        Ok(Collection { page, own, reading })
     }
 
     fn previous(&self, warn: &mut dyn FnMut(String)) -> Option<Reading> {

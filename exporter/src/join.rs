@@ -58,6 +58,12 @@ impl Joins {
         Self { textfile: config.textfile.clone(), sources }
     }
 
+    /// Returns whether there is anybody to ask.
+    #[must_use]
+    pub fn ask_anybody(&self) -> bool {
+        self.textfile.is_some() || !self.sources.is_empty()
+    }
+
     /// Puts onto `page` what the others say, and how that went. What is left out is told to `warn`, in words.
     ///
     /// The host's own metrics must be on `page` by now: they have the older right to their names.
