@@ -52,7 +52,7 @@ impl Exporter {
     /// # Errors
     /// When our own metrics do not fit onto a page, which would be a mistake in this program.
     pub async fn print(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
-        Ok(self.collect(warn).await?.page.to_string())
+        Ok(self.collect(None, warn).await?.page.to_string())
     }
 
     /// Returns the page that a service would push now.
@@ -60,7 +60,7 @@ impl Exporter {
     /// # Errors
     /// As [`Exporter::print`].
     pub async fn page(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
-        let mut page = self.collect(warn).await?.page;
+        let mut page = self.collect(stopping, warn).await?.page;
         stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
         Ok(page.to_string())
     }
@@ -91,7 +91,7 @@ impl Exporter {
         warn: &mut dyn FnMut(String),
     ) -> anyhow::Result<()> {
         let moment = Moment::now(&self.host);
-        let Collection { page, own, reading } = self.collect(warn).await?;
+        let Collection { page, own, reading } = self.collect(stopping, warn).await?;
         self.watches.remember(warn);
         let finished = |mut page: Families, delivery: &Delivery| {
             stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
@@ -115,12 +115,17 @@ impl Exporter {
         Ok(())
     }
 
-    async fn collect(&self, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
+    async fn collect(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
         let reading = Reading::take(&self.host);
         let mut page = collect::collect(&collect::ALL, &self.host, warn)?;
         usage::add(&mut page, &reading, self.previous(warn).as_ref())?;
         page.gauge("noroshi_exporter_build_info", "A metric with a constant '1' value labeled by version.")?
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
+        // What is said last stays on the gateway until this host is back. Bots that stop with it would be called dead all the
+        // while, and waiting for them could cost us the word that the stop was meant.
+        if stopping == Some(Stopping::Yes) {
+            return Ok(Collection { page, own: None, reading });
+        }
         self.watches.look(&mut page, warn).await;
         // Last: what others say gives way to what we have seen ourselves.
         let own = self.joins.ask_anybody().then(|| page.clone());

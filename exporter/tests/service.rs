@@ -145,6 +145,22 @@ fn a_service_is_ready_feeds_its_watchdog_and_says_good_bye() {
 }
 
 #[test]
+fn the_last_page_speaks_of_nothing_that_stops_together_with_the_host() {
+    let (url, pushes) = gateway();
+    let watch = "  watch:\n    tcp: [{name: bot, target: '127.0.0.1:1'}]\n";
+    let mut service = Service::start(&format!("  url: {url}\n  interval: 1s\n{watch}"));
+    service.tells("READY=1");
+    let first = pushes.recv_timeout(PATIENCE).unwrap();
+    service.signal(Signal::TERM);
+    service.child.wait().unwrap();
+
+    assert!(first.page.contains("\nprobe_success{"), "{}", first.page);
+    let last = pushes.try_iter().last().unwrap();
+    assert!(last.page.contains("\nnoroshi_exporter_stopping 1\n"), "{}", last.page);
+    assert!(!last.page.contains("probe_success"), "{}", last.page);
+}
+
+#[test]
 fn a_reload_takes_over_a_good_configuration_and_refuses_a_bad_one() {
     let ((old, old_pushes), (new, new_pushes)) = (gateway(), gateway());
     let service = Service::start(&format!("  url: {old}\n  interval: 1s\n"));

@@ -154,8 +154,14 @@ impl Spool {
         let limit = (self.max_bytes / 16).clamp(least, most);
         let is_full = |(number, _): &(u64, File)| self.segments.get(number).is_none_or(|size| *size >= limit);
         if self.current.as_ref().is_none_or(is_full) {
-            let path = self.path(self.next);
-            let file = OpenOptions::new().write(true).read(true).create_new(true).mode(0o600).open(path)?;
+            let file = loop {
+                let path = self.path(self.next);
+                match OpenOptions::new().write(true).read(true).create_new(true).mode(0o600).open(path) {
+                    // Another run made it after we had looked; the next one to look finds both.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => self.next += 1,
+                    opened => break opened?,
+                }
+            };
             self.segments.insert(self.next, 0);
             self.current = Some((self.next, file));
             self.next += 1;

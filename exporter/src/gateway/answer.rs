@@ -53,6 +53,8 @@ impl Answer {
                 )
             }
             404 | 405 => {
+                // A query may be a secret (`?token=…`), and errors go to logs.
+                let path = path.split('?').next().unwrap_or_default();
                 format!("{origin} takes no push at {path} ({code}){reason}; check the path in PUSHGATEWAY_URL")
             }
             413 => format!("the push of {sent_bytes} bytes is more than {origin} takes (413){reason}; raise its limit"),

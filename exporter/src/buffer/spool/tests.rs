@@ -176,3 +176,15 @@ fn pages_that_were_refused_are_counted() {
     spool.drop_until(end).unwrap();
     assert_eq!((spool.dropped(), drain(&mut spool)), (3, vec![3, 4]));
 }
+
+#[test]
+fn a_segment_that_another_run_made_meanwhile_costs_no_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = Spool::open(directory.path(), 1 << 20).unwrap();
+    let mut second = Spool::open(directory.path(), 1 << 20).unwrap();
+
+    second.append(&record(1)).unwrap();
+    first.append(&record(2)).unwrap();
+
+    assert_eq!(drain(&mut Spool::open(directory.path(), 1 << 20).unwrap()), [1, 2]);
+}
