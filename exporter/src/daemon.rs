@@ -16,7 +16,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use exposition::Families;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,6 +25,7 @@ use self::words::Words;
 use crate::config::Loopback;
 use crate::delivery::Delivery;
 use crate::exporter::Exporter;
+use crate::stopping::Stopping;
 
 /// How long the last push may take.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -62,27 +62,6 @@ enum Event {
     Feed,
     Hangup,
     Stop(&'static str),
-}
-
-/// Whether this is the last push.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopping {
-    /// Others follow.
-    No,
-    /// The service was asked to stop.
-    Yes,
-}
-
-impl Stopping {
-    /// Puts onto `page` whether more is to be expected.
-    ///
-    /// # Errors
-    /// When the page says so already.
-    pub fn describe(self, page: &mut Families) -> anyhow::Result<()> {
-        page.gauge("noroshi_exporter_stopping", "1 when this is the last push before a planned stop, 0 otherwise.")?
-            .set(f64::from(u8::from(self == Self::Yes)))?;
-        Ok(())
-    }
 }
 
 impl Daemon {

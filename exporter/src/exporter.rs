@@ -8,13 +8,13 @@ use exposition::Families;
 use crate::buffer::Moment;
 use crate::collect;
 use crate::config::Config;
-use crate::daemon::Stopping;
 use crate::delivery::Delivery;
 use crate::gateway::PushError;
 use crate::host::Host;
 use crate::join::Joins;
 use crate::lock::Lock;
 use crate::state::State;
+use crate::stopping::Stopping;
 use crate::usage::{self, Reading};
 use crate::watch::Watches;
 

@@ -28,6 +28,7 @@ mod pack;
 pub mod splay;
 mod stat;
 mod state;
+mod stopping;
 mod usage;
 pub mod watch;
 
@@ -37,3 +38,4 @@ pub use self::exporter::Exporter;
 pub use self::gateway::{ConfigError, Gateway, GatewayUrl, PushError};
 pub use self::host::Host;
 pub use self::lock::Lock;
+pub use self::stopping::Stopping;

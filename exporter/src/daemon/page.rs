@@ -17,8 +17,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use crate::exporter::Exporter;
-
-use super::Stopping;
+use crate::stopping::Stopping;
 
 /// How long a request and its answer may take together: nobody keeps us from the next one.
 const LIMIT: Duration = Duration::from_secs(10);
