@@ -1,0 +1,3 @@
+//! Decides which of several sites runs a bot.
+
+pub mod core;
