@@ -51,9 +51,6 @@ const HOT: Span = Span::from_millis(100);
 /// After stepping down, another site that can have the bot keeps it for at least this long.
 const REST: Span = Span::from_millis(600_000);
 
-/// So many beats of another supervisor with our name are no accident.
-const DOUBTS: u32 = 5;
-
 /// Who we are.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
@@ -107,10 +104,20 @@ pub struct Core {
     rest_until: Moment,
     /// To whom the bot was last handed, and when.
     handed: Option<(Site, Moment)>,
-    /// The last beat of another supervisor with our name, how many were seen, and when the last one was.
-    double: (u64, u32, Moment),
+    double: Double,
     obeyed: u64,
     random: u64,
+}
+
+/// What was seen of another supervisor with our name.
+#[derive(Debug)]
+struct Double {
+    /// Its last beat.
+    last: u64,
+    /// Since when there have been beats of it without a longer pause.
+    since: Moment,
+    seen_at: Moment,
+    certain: bool,
 }
 
 impl Core {
@@ -138,7 +145,7 @@ impl Core {
             starts,
             rest_until: now,
             handed: None,
-            double: (0, 0, now),
+            double: Double { last: 0, since: now, seen_at: Moment::from_micros(i64::MIN / 4), certain: false },
             obeyed: 0,
             random: setup.seed,
             setup,
@@ -305,27 +312,33 @@ impl Core {
         version
     }
 
-    /// Another supervisor with our name: its beats come between ours.
+    /// Another supervisor with our name: its beats come between ours, again and again.
     fn look_for_double(&mut self, now: Moment, own: Option<Beat>, out: &mut Vec<Action>) {
-        let quiet = matches!(self.state, State::Duplicate);
+        let timing = &self.setup.timing;
+        let double = &mut self.double;
         match own.filter(|beat| beat.instance != self.setup.seed) {
-            Some(beat) if beat.seq ^ beat.instance != self.double.0 => {
-                self.double = (beat.seq ^ beat.instance, self.double.1 + 1, now);
-                // The first ones may have been left, or still be on their way, from our predecessor.
-                if self.double.1 == DOUBTS {
+            Some(beat) if beat.seq ^ beat.instance != double.last => {
+                if now - double.seen_at > timing.alive().times(2) {
+                    double.since = now;
+                }
+                (double.last, double.seen_at) = (beat.seq ^ beat.instance, now);
+                // For a while they may have been left, or still be on their way, from our own predecessor.
+                if now - double.since < timing.wait {
+                    return;
+                }
+                if !std::mem::replace(&mut double.certain, true) {
                     out.push(Action::Tell(Notice::Duplicate));
                 }
+                // One of the two keeps quiet, and neither while it has the bot.
                 let idle = matches!(self.state, State::Watching | State::CoolDown);
-                if self.double.1 >= DOUBTS && idle && self.setup.seed > beat.instance {
+                if idle && self.setup.seed > beat.instance {
                     self.state = State::Duplicate;
                 }
             }
-            _ if self.double.1 > 0 && now - self.double.2 >= self.setup.timing.wait => {
-                if self.double.1 >= DOUBTS {
-                    out.push(Action::Tell(Notice::DuplicateGone));
-                }
-                self.double = (0, 0, now);
-                if quiet {
+            _ if double.certain && now - double.seen_at >= timing.wait => {
+                double.certain = false;
+                out.push(Action::Tell(Notice::DuplicateGone));
+                if matches!(self.state, State::Duplicate) {
                     self.rest(now);
                 }
             }

@@ -10,6 +10,7 @@
 //! A [`failover::core::rules::Mutant`] breaks one rule, and must be caught: that shows that the net has no hole there.
 
 pub mod batch;
+pub mod exhaustive;
 pub mod host;
 pub mod monitor;
 pub mod plan;
@@ -18,5 +19,6 @@ pub mod store;
 pub mod world;
 
 pub use batch::{Tally, run};
+pub use exhaustive::{Bounds, Exhaustive};
 pub use plan::{FaultKind, Outside, Plan};
 pub use world::World;

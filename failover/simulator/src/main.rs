@@ -1,11 +1,13 @@
 //! `failover-simulator`: see the library for what it does.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use failover::core::rules::Mutant;
+use failover::core::rules::{Mutant, Rules};
 use failover::core::timing::Pace;
-use failover_simulator::{FaultKind, Outside, Plan, World, run};
+use failover_simulator::{Bounds, Exhaustive, FaultKind, Outside, Plan, World, run};
+use stateright::{Checker as _, Model as _};
 
 /// Tries to make the failover protocol run two bots at once.
 #[derive(Debug, Parser)]
@@ -30,6 +32,27 @@ enum Command {
         threads: usize,
         #[command(flatten)]
         plan: Choice,
+    },
+    /// Visit every state of a small model.
+    Check {
+        /// Nonces that may be drawn.
+        #[arg(long, default_value_t = 2)]
+        terms: u8,
+        /// Renewals in a term.
+        #[arg(long, default_value_t = 1)]
+        renewals: u8,
+        /// Restarts of Redis.
+        #[arg(long, default_value_t = 0)]
+        restarts: u8,
+        /// Losses of the record.
+        #[arg(long, default_value_t = 0)]
+        flushes: u8,
+        /// Crashes of a supervisor.
+        #[arg(long, default_value_t = 0)]
+        crashes: u8,
+        /// Break one rule.
+        #[arg(long, value_parser = mutant)]
+        mutant: Option<Mutant>,
     },
     /// Show every step of one schedule.
     Trace {
@@ -64,6 +87,12 @@ struct Choice {
     /// Go outside the guarantee: suspend, pause or both-stopped.
     #[arg(long, value_parser = outside)]
     outside: Option<Outside>,
+    /// Largest rate error of a clock, in millionths; the lease allows for it.
+    #[arg(long, default_value_t = 10_000)]
+    drift_ppm: u32,
+    /// Time for one answer of Redis, in milliseconds [default: the profile's].
+    #[arg(long)]
+    request: Option<u64>,
     /// One crash of the preferred host and nothing else.
     #[arg(long)]
     one_crash: bool,
@@ -90,7 +119,10 @@ fn outside(name: &str) -> Result<Outside, String> {
 
 impl Choice {
     fn plan(&self) -> Plan {
-        let mut plan = Plan::new(if self.doc { &Pace::DOC } else { &Pace::FAST });
+        let mut pace = if self.doc { Pace::DOC } else { Pace::FAST };
+        pace.drift_ppm = self.drift_ppm;
+        pace.request = self.request.map_or(pace.request, Duration::from_millis);
+        let mut plan = Plan::new(&pace);
         plan.sites = self.sites;
         plan.double = self.double;
         plan.operators = self.operators;
@@ -115,6 +147,19 @@ fn main() -> ExitCode {
             });
             println!("{tally}");
             if tally.violations > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Command::Check { terms, renewals, restarts, flushes, crashes, mutant } => {
+            let bounds = Bounds { terms, renewals, restarts, flushes, crashes };
+            let model = Exhaustive { bounds, rules: mutant.map_or(Rules::WHOLE, Rules::broken) };
+            let checker = model.checker().threads(2).spawn_bfs().join();
+            let counter_example = checker.discovery("never two bots");
+            let verdict = if counter_example.is_some() { "two bots" } else { "complete: never two bots" };
+            println!("{bounds:?}: {} states, {verdict}", checker.unique_state_count());
+            let Some(path) = counter_example else { return ExitCode::SUCCESS };
+            for (state, step) in path.into_vec() {
+                println!("  {state:?}\n      {step:?}");
+            }
+            ExitCode::FAILURE
         }
         Command::Trace { seed, plan } => {
             let mut plan = plan.plan();

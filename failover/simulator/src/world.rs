@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use failover::core::clock::Moment;
 use failover::core::event::{Action, Event, Notice};
 use failover::core::record::{Answer, Order, Request, Site, Wish};
-use failover::core::rules::Mutant;
+use failover::core::rules::{Mutant, Rules};
 
 use crate::host::{Bot, Host};
 use crate::monitor::{Monitor, Outcome};
@@ -285,7 +285,10 @@ impl<'plan> World<'plan> {
         let wake_at = it.core.wake_at();
         if wake_at != it.tick_at {
             it.tick_at = wake_at;
-            let (at, incarnation) = (it.clock.when(wake_at), it.incarnation);
+            let (mut at, incarnation) = (it.clock.when(wake_at), it.incarnation);
+            if self.plan.rules != Rules::WHOLE {
+                at = at.max(now + 10 * MS); // A mutant may wish to wake for a deadline that it does not heed.
+            }
             self.at(at, Happening::Tick(host, incarnation, wake_at));
         }
     }

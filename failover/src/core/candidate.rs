@@ -35,7 +35,11 @@ impl Core {
             }
         }
         let age = now - self.sight_since;
-        let queue = QUEUE.times(self.peers.queue(now, &self.setup.timing));
+        let timing = self.setup.timing;
+        let ahead = self.peers.queue(now, &timing);
+        let queue = QUEUE.times(ahead);
+        // Two clocks may count W differently, and see the record a poll apart: the better site shall still be first.
+        let wait = timing.wait + queue + (timing.poll + (timing.wait - timing.lease)).times(ahead);
         let blind = self.setup.rules.lack(Mutant::NoRunId);
         let why = if record.standing == Standing::Released && (blind || record.run == answer.run) {
             match record.to {
@@ -44,8 +48,8 @@ impl Core {
                 None if age < queue => return self.look_again(queue),
                 _ => Why::Released,
             }
-        } else if self.setup.rules.lack(Mutant::RedisTtl) || age < self.setup.timing.wait + queue {
-            return self.look_again(self.setup.timing.wait + queue); // R2, R5
+        } else if self.setup.rules.lack(Mutant::RedisTtl) || age < wait {
+            return self.look_again(wait); // R2, R5
         } else if record.standing == Standing::Grace {
             Why::FirstStart
         } else {
@@ -117,7 +121,7 @@ impl Core {
         why: Option<Why>,
         out: &mut Vec<Action>,
     ) {
-        let timing = &self.setup.timing;
+        let timing = self.setup.timing;
         self.pending = None;
         self.beat.accept = None;
         self.epoch = self.epoch.max(epoch);
@@ -138,11 +142,10 @@ impl Core {
         }
         if let Some((site, at)) = self.handed.take() {
             // The site that we handed the bot to has lost it again: next time it must be well for longer.
-            let window = timing.preempt.times(10);
-            if now - at < window {
-                self.peers.distrust(site, now, &self.setup.timing);
-            } else {
-                self.peers.trust(site, &self.setup.timing);
+            if now - at >= timing.preempt.times(10) {
+                self.peers.trust(site, &timing);
+            } else if timing.preempt_max > timing.preempt {
+                self.peers.distrust(site, now, &timing);
             }
         }
         self.state = State::Starting(term);

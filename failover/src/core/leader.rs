@@ -41,9 +41,6 @@ impl Core {
     /// The earliest moment at which [`Core::deadlines`] or a start has something to do.
     pub(super) fn next_deadline(&self) -> Moment {
         let timing = &self.setup.timing;
-        if self.setup.rules.lack(Mutant::LateNonce) && self.state.term().is_some_and(|term| self.poll_at > term.lease_end) {
-            return Moment::NEVER; // It does not act on the end of its lease, so it need not wake for it.
-        }
         match &self.state {
             State::Starting(term) if !self.bot_alive && term.confirmed => {
                 timing.stop_at(term.lease_end).min(term.start_at)
