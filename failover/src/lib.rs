@@ -1,8 +1,3 @@
-//! Decides which of several sites runs a bot.
+//! Decides which of several sites runs a bot: the protocol. See [`core`].
 
-pub mod config;
 pub mod core;
-pub mod language;
-pub mod redis;
-
-pub use config::Config;
