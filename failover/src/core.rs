@@ -447,8 +447,7 @@ impl Core {
     /// Returns whether a stop was asked for and nothing is left to do.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        let idle =
-            matches!(self.state, State::Booting | State::Watching | State::CoolDown | State::Duplicate);
+        let idle = matches!(self.state, State::Booting | State::Watching | State::CoolDown | State::Duplicate);
         self.stopping && !self.bot_alive && idle
     }
 }

@@ -99,9 +99,10 @@ struct Choice {
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
-    Mutant::ALL.into_iter().find(|mutant| mutant.name() == name).ok_or_else(|| {
-        format!("there are: {}", Mutant::ALL.map(Mutant::name).join(", "))
-    })
+    Mutant::ALL
+        .into_iter()
+        .find(|mutant| mutant.name() == name)
+        .ok_or_else(|| format!("there are: {}", Mutant::ALL.map(Mutant::name).join(", ")))
 }
 
 fn kind(name: &str) -> Result<FaultKind, String> {

@@ -241,7 +241,8 @@ impl Plan {
             FaultKind::GuardCrash => Fault::GuardCrash(host),
             FaultKind::BotCrash => Fault::BotCrash(host),
             FaultKind::Cut => {
-                let (to_redis, from_redis) = [(true, false), (false, true), (true, true), (true, true)][random.index(4)];
+                let (to_redis, from_redis) =
+                    [(true, false), (false, true), (true, true), (true, true)][random.index(4)];
                 Fault::Cut(host, Cut { until: time, to_redis, from_redis, holds: random.chance(50) })
             }
             FaultKind::Slow => Fault::Slow(time),

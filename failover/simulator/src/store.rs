@@ -105,9 +105,7 @@ impl Store {
                 let mine = now.is_some_and(|record| {
                     record.nonce == nonce && record.standing == Standing::Held && record.seq < seq
                 });
-                let free = now.is_none_or(|record| {
-                    record.standing == Standing::Grace || (record.run != run && !blind)
-                });
+                let free = now.is_none_or(|record| record.standing == Standing::Grace || (record.run != run && !blind));
                 let reclaims = free && !self.rules.lack(Mutant::TrustAbsence) && !self.rules.lack(Mutant::RedisTtl);
                 let kept = Record { nonce, seq, standing: Standing::Held, run, epoch, site, to };
                 (mine || reclaims).then_some(kept)

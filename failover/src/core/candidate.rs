@@ -112,15 +112,7 @@ impl Core {
     }
 
     /// A lease is ours. Without `why` it was acquired by a request whose answer was lost: it must be renewed first.
-    fn lead(
-        &mut self,
-        now: Moment,
-        nonce: Nonce,
-        epoch: u64,
-        sent: Moment,
-        why: Option<Why>,
-        out: &mut Vec<Action>,
-    ) {
+    fn lead(&mut self, now: Moment, nonce: Nonce, epoch: u64, sent: Moment, why: Option<Why>, out: &mut Vec<Action>) {
         let timing = self.setup.timing;
         self.pending = None;
         self.beat.accept = None;
@@ -133,8 +125,7 @@ impl Core {
         let confirmed = why.is_some();
         let renew_at = if confirmed { sent + timing.renew } else { now };
         let start_at = self.starts.allowed_at(self.setup.budget, now);
-        let term =
-            Term { nonce, epoch, lease_end, tried: 0, acked: 0, renew_at, confirmed, start_at };
+        let term = Term { nonce, epoch, lease_end, tried: 0, acked: 0, renew_at, confirmed, start_at };
         if self.stopping || now + WORTH >= timing.stop_at(lease_end) {
             // No bot runs here, so it can be given back at once.
             self.release(now, term, None);

@@ -112,7 +112,10 @@ impl Core {
         let written = answer
             .record
             .filter(|record| {
-                !answer.done && record.nonce == term.nonce && record.standing == Standing::Held && record.run == answer.run
+                !answer.done
+                    && record.nonce == term.nonce
+                    && record.standing == Standing::Held
+                    && record.run == answer.run
             })
             .map(|record| record.seq)
             .filter(|seq| *seq > term.acked);

@@ -197,7 +197,10 @@ mod tests {
     fn times_that_one_lost_renewal_would_break_are_refused() {
         let tight = Pace { renew: Duration::from_secs(8), ..Pace::FAST };
         let refused = Timing::new(&tight).unwrap_err().to_string();
-        assert!(refused.starts_with("renew + 2 × request (10.0 s) must be less than lease − kill − grace (9.7 s)"), "{refused}");
+        assert!(
+            refused.starts_with("renew + 2 × request (10.0 s) must be less than lease − kill − grace (9.7 s)"),
+            "{refused}"
+        );
         assert_eq!(Timing::new(&Pace { kill: Duration::ZERO, ..Pace::FAST }), Err(TimingError::Zero("kill")));
         assert_eq!(Timing::new(&Pace { drift_ppm: 999_999, ..Pace::FAST }), Err(TimingError::Drift));
     }
