@@ -39,8 +39,8 @@ impl From<InvalidName> for InvalidLabels {
 /// series: fewer labels first, then by the values in the order of the names.
 ///
 /// Held as one piece of text, since a page has thousands of them: how many there are, then each name and value with its
-/// length before it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// length before it; nothing where there are none.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Labels(Box<str>);
 
 /// A length is written in base 64, lowest digit first, with this bit set in all digits but the last: always ASCII.
@@ -66,15 +66,21 @@ impl Labels {
         for (name, _) in &*pairs {
             LabelName::check(name)?;
         }
-        pairs.sort_by_key(|(name, _)| *name);
-        if let Some(pair) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(InvalidLabels::Twice(pair[0].0.to_owned()));
+        // Most sets are given in order.
+        if !pairs.is_sorted_by(|(one, _), (other, _)| one < other) {
+            pairs.sort_by_key(|(name, _)| *name);
+            if let Some(pair) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+                return Err(InvalidLabels::Twice(pair[0].0.to_owned()));
+            }
         }
         Ok(Self::pack(pairs))
     }
 
     /// Takes pairs that are known to be sorted and to hold, or of which only equality is wanted.
     pub(crate) fn pack(pairs: &[(&str, &str)]) -> Self {
+        if pairs.is_empty() {
+            return Self(Box::default());
+        }
         let bytes = |text: &str| digits(text.len()) + text.len();
         let size = digits(pairs.len()) + pairs.iter().map(|(name, value)| bytes(name) + bytes(value)).sum::<usize>();
         let mut packed = String::with_capacity(size);
@@ -135,12 +141,6 @@ impl Labels {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl Default for Labels {
-    fn default() -> Self {
-        Self::pack(&[])
     }
 }
 

@@ -273,6 +273,7 @@ impl<'page> Reader<'page> {
     }
 
     /// Reads up to the first byte that is an `end`, or the end of the page.
+    #[inline]
     fn until(&mut self, end: impl Fn(u8) -> bool) -> &'page [u8] {
         let length = self.rest.iter().position(|byte| end(*byte)).unwrap_or(self.rest.len());
         let (read, rest) = self.rest.split_at(length);
@@ -280,12 +281,24 @@ impl<'page> Reader<'page> {
         read
     }
 
-    fn peek(&self) -> Result<u8, Fault> {
-        self.rest.first().copied().ok_or(Fault::UnexpectedEnd)
+    /// Returns the next byte. Small enough for the error to be made only where there is one.
+    #[inline]
+    fn peek(&self) -> Result<u8, End> {
+        self.rest.first().copied().ok_or(End)
     }
 
+    #[inline]
     fn advance(&mut self) {
         self.rest = self.rest.get(1..).unwrap_or_default();
+    }
+}
+
+/// The page ends here, in the middle of a line.
+struct End;
+
+impl From<End> for Fault {
+    fn from(End: End) -> Self {
+        Self::UnexpectedEnd
     }
 }
 
