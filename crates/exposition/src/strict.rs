@@ -67,11 +67,11 @@ fn checked(family: &mut raw::Family<'_>) -> Result<Family, (usize, Fault)> {
         places.push(at);
     }
     // Most pages were written in this order, and then nothing can come twice.
-    if !all.is_sorted_by(|(one, _), (other, _)| one < other) {
-        if let Some((at, labels)) = sort(&mut all, &places) {
-            // What went wrong further down is of no interest.
-            return Err((at, Fault::SeriesTwice(name, labels)));
-        }
+    if !all.is_sorted_by(|(one, _), (other, _)| one < other)
+        && let Some((at, labels)) = sort(&mut all, &places)
+    {
+        // What went wrong further down is of no interest.
+        return Err((at, Fault::SeriesTwice(name, labels)));
     }
     match fault {
         Some(fault) => Err(fault),

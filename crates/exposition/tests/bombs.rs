@@ -1,6 +1,7 @@
 //! What a few bytes that claim to be many cost.
 //!
 //! The kernel is asked for the peak of a process that does nothing else: this program, started again for each bomb.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};

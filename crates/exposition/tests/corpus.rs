@@ -9,9 +9,9 @@ mod checks;
 fn replay(name: &str, check: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
     let mut seen = 0;
-    for entry in std::fs::read_dir(&corpus).unwrap() {
-        let input = std::fs::read(entry.unwrap().path()).unwrap();
-        check(&input);
+    for entry in std::fs::read_dir(&corpus).expect("the corpus is there") {
+        let path = entry.expect("it can be listed").path();
+        check(&std::fs::read(path).expect("it can be read"));
         seen += 1;
     }
     assert!(seen > 20, "{seen} inputs in {}", corpus.display());
