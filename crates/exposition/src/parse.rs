@@ -22,8 +22,8 @@ use crate::strict;
 
 /// Reads a page in the text format 0.0.4. Families without a series are left out.
 ///
-/// Takes time in proportion to the page (times the logarithm of the number of its series), and memory in proportion to
-/// what the limits let through of it: a label costs about 100 bytes, however short it is.
+/// Takes time in proportion to the page (times the logarithm of the number of its series, unless they are in order), and
+/// memory in proportion to what the limits let through of it: a label costs about 100 bytes, however short it is.
 ///
 /// # Errors
 /// The first line that is not well formed or beyond a limit; otherwise the first that a gateway would refuse.
