@@ -1,7 +1,7 @@
 //! Reading a page.
 //!
 //! ```text
-//! bytes ─ Reader: line by line ─▶ Drafts: families as far as they are known ─ finish ─▶ Families
+//! bytes ─ Reader: line by line ─▶ Drafts: families as far as they are known ─ finish ─▶ raw families ─ checked ─▶ Families
 //! ```
 //!
 //! The grammar is what a Pushgateway 1.5.1 takes, which is a little more and a little less than the format's page says:
@@ -9,6 +9,7 @@
 //! lower case. What is well formed and yet refused by a gateway (a timestamp, a series twice, two families whose series
 //! would bear the same name) is refused here as well, once the rest turned out to be well formed.
 
+mod cursor;
 mod draft;
 mod reader;
 
