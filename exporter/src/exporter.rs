@@ -8,7 +8,7 @@ use exposition::Families;
 use crate::buffer::Moment;
 use crate::collect;
 use crate::config::Config;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Taken};
 use crate::gateway::PushError;
 use crate::host::Host;
 use crate::join::Joins;
@@ -34,6 +34,28 @@ struct Collection {
     /// The page without what others say, where others were asked.
     own: Option<Families>,
     reading: Reading,
+}
+
+/// How a push went.
+#[derive(Debug)]
+pub enum Pushed {
+    /// The page is with the gateway.
+    Whole,
+    /// It is, but for the joined metrics: the gateway refused the page with them.
+    WithoutJoined(PushError),
+    /// This program was asked to stop before there was a page.
+    NotYet,
+}
+
+impl Pushed {
+    /// Returns the reason when the joined metrics are not with the gateway.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&PushError> {
+        match self {
+            Self::WithoutJoined(reason) => Some(reason),
+            Self::Whole | Self::NotYet => None,
+        }
+    }
 }
 
 impl Exporter {
@@ -77,7 +99,11 @@ impl Exporter {
     /// When the gateway did not take the page. A state file that cannot be written is only told to `warn`: the push
     /// has been made.
     pub async fn push(&self, delivery: &mut Delivery, warn: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        self.push_as(delivery, None, warn).await
+        let pushed = self.push_as(delivery, None, warn).await?;
+        if let Some(reason) = pushed.refusal() {
+            warn(format!("pushed without the joined metrics, because {reason}"));
+        }
+        Ok(())
     }
 
     /// Does as [`Exporter::push`], with a word on whether others follow: a service's pushes have one.
@@ -89,30 +115,29 @@ impl Exporter {
         delivery: &mut Delivery,
         stopping: Option<Stopping>,
         warn: &mut dyn FnMut(String),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Pushed> {
         let moment = Moment::now(&self.host);
-        let Collection { page, own, reading } = self.collect(stopping, warn).await?;
-        self.watches.remember(warn);
-        let finished = |mut page: Families, delivery: &Delivery| {
-            stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
-            delivery.describe(&mut page)?;
-            anyhow::Ok(page.to_string())
+        let collection = tokio::select! {
+            collection = self.collect(stopping, warn) => collection?,
+            () = delivery.stopped() => return Ok(Pushed::NotYet),
         };
-        let pushed = delivery.deliver(finished(page, delivery)?, moment, warn).await;
-        match (pushed, own) {
-            // A metric of a bot that has another type elsewhere in the fleet, for one. The host itself is alive.
-            (Err(error @ PushError::BadPage(_)), Some(own)) => {
-                warn(format!("pushed without the joined metrics, because {error}"));
-                delivery.deliver(finished(own, delivery)?, moment, warn).await?;
-            }
-            (pushed, _) => pushed?,
+        let Collection { mut page, mut own, reading } = collection;
+        self.watches.remember(warn);
+        delivery.open(warn);
+        for page in [Some(&mut page), own.as_mut()].into_iter().flatten() {
+            stopping.map_or(Ok(()), |stopping| stopping.describe(page))?;
+            delivery.describe(page)?;
         }
+        let taken = delivery.deliver(&page, own.as_ref(), moment, warn).await?;
         if let Some(state) = &self.state
             && let Err(error) = state.save(&reading)
         {
             warn(format!("the next push will not tell what was used since this one: {error:#}"));
         }
-        Ok(())
+        Ok(match taken {
+            Taken::Whole => Pushed::Whole,
+            Taken::Own(reason) => Pushed::WithoutJoined(reason),
+        })
     }
 
     async fn collect(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
@@ -128,8 +153,7 @@ impl Exporter {
         }
         self.watches.look(&mut page, warn).await;
         // Last: what others say gives way to what we have seen ourselves.
-        let own = self.joins.ask_anybody().then(|| page.clone());
-        self.joins.fetch(&mut page, warn).await;
+        let own = self.joins.fetch(&mut page, warn).await;
         Ok(Collection { page, own, reading })
     }
 

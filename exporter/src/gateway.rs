@@ -5,6 +5,7 @@ mod backfill;
 mod connect;
 mod exchange;
 mod link;
+mod settings;
 mod target;
 mod tls;
 
@@ -23,11 +24,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use self::backfill::BackfillUrl;
 pub use self::exchange::Parcel;
 pub use self::link::{Hold, Link};
+use self::settings::{Names, OF_PUSHES};
+pub use self::settings::{Settings, StoreSettings};
 use self::target::{Choice, Scheme, Target};
 pub use self::target::{GatewayUrl, InvalidUrl};
 pub use self::tls::{Distrust, InvalidTrust};
 pub(crate) use self::tls::{Trust, client_with, verifier};
-use crate::config::Config;
 
 /// Where a push goes when nobody said where.
 const DEFAULT_URL: &str = "https://localhost:9443/metrics/job/xserver-bot";
@@ -64,10 +66,10 @@ pub enum ConfigError {
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
     /// The gateway's name has no address.
-    #[error(
-        "cannot find the address of {host}: {error}; check the host name in PUSHGATEWAY_URL and this machine's DNS"
-    )]
+    #[error("cannot find the address of {host}: {error}; check the host name in {setting} and this machine's DNS")]
     UnknownHost {
+        /// The setting that the name stands in.
+        setting: &'static str,
         /// The name.
         host: String,
         /// What the resolver said.
@@ -100,6 +102,12 @@ pub enum PushError {
     /// The server's certificate is not one to trust.
     #[error("{0}")]
     Distrusted(Distrust),
+    /// We are to stop, and did not wait for the answer.
+    #[error("{origin} had not answered yet when this program was asked to stop")]
+    CutShort {
+        /// Scheme, host and port.
+        origin: String,
+    },
     /// The handshake failed for another reason.
     #[error("no TLS with {origin}: {reason}")]
     Tls {
@@ -118,20 +126,53 @@ pub enum PushError {
     },
     /// The gateway said no.
     #[error("{0}")]
-    Rejected(String),
+    Rejected(Refusal),
     /// The gateway said no to this very page.
     #[error("{0}")]
-    BadPage(String),
+    BadPage(Refusal),
     /// The gateway said no, and may say yes to the same page later.
     #[error("{0}")]
-    NotNow(String),
+    NotNow(Refusal),
+}
+
+/// A no, in words that say what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    in_brief: String,
+    in_full: String,
+}
+
+impl Refusal {
+    /// Puts the words together: `words` is given what the server says itself, or nothing.
+    pub(crate) fn new(reason: &str, words: impl Fn(&str) -> String) -> Self {
+        Self { in_brief: words(""), in_full: words(reason) }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_full)
+    }
 }
 
 impl PushError {
     /// Returns whether the same push may be taken a moment later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        !matches!(self, Self::Distrusted(_) | Self::Tls { .. } | Self::Rejected(_) | Self::BadPage(_))
+        !matches!(
+            self,
+            Self::Distrusted(_) | Self::Tls { .. } | Self::Rejected(_) | Self::BadPage(_) | Self::CutShort { .. }
+        )
+    }
+
+    /// Returns the same without what the server says itself, which may be another text each time: a gateway names
+    /// whichever metric it came upon first.
+    #[must_use]
+    pub fn in_brief(&self) -> String {
+        match self {
+            Self::Rejected(refusal) | Self::BadPage(refusal) | Self::NotNow(refusal) => refusal.in_brief.clone(),
+            other => other.to_string(),
+        }
     }
 
     /// Returns whether there was nobody to say no to the page.
@@ -149,6 +190,8 @@ pub struct Gateway {
     /// `None` for plain HTTP.
     tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
+    /// How all of this is called in the configuration.
+    names: &'static Names,
 }
 
 impl Gateway {
@@ -157,21 +200,22 @@ impl Gateway {
     /// # Errors
     /// When something is missing, contradicts itself or cannot be read.
     pub fn build(
-        config: &Config,
+        settings: &Settings,
         environment: &Environment,
         warn: &mut dyn FnMut(String),
     ) -> Result<Self, ConfigError> {
         let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let target = target(config, environment, &host_name)?;
-        let authorization = authorization(config, environment)?;
+        let target = target(settings, environment, &host_name)?;
+        let authorization = authorization(settings, environment)?;
         if authorization.is_some() && target.scheme == Scheme::Http && !target.is_loopback() {
             return Err(ConfigError::PasswordInTheClear(target.origin()));
         }
         let tls = match target.scheme {
             Scheme::Http => None,
-            Scheme::Https => Some(tls::client(&trust(config, environment, warn)?)?),
+            Scheme::Https => Some(tls::client(&trust(settings, environment, warn)?, OF_PUSHES.ca_file)?),
         };
-        Ok(Self { target, authorization, tls, timeout: config.timeout.as_duration() })
+        let timeout = settings.timeout.as_duration();
+        Ok(Self { target, authorization, tls, timeout, names: &OF_PUSHES })
     }
 
     /// Puts `page` in the place of what the gateway had of our group, once.
@@ -180,6 +224,12 @@ impl Gateway {
     /// When the gateway cannot be reached, is not who it should be, or does not take the page.
     pub async fn put(&self, page: String) -> Result<(), PushError> {
         exchange::once(self, Parcel::page(page)).await.map(drop)
+    }
+
+    /// Returns why a push ended before its answer came: this program was asked to stop.
+    #[must_use]
+    pub fn cut_short(&self) -> PushError {
+        PushError::CutShort { origin: self.target.origin() }
     }
 
     /// Returns the labels of the group that we push to.
@@ -196,16 +246,16 @@ impl fmt::Display for Gateway {
     }
 }
 
-fn target(config: &Config, environment: &Environment, host_name: &str) -> Result<Target, ConfigError> {
-    let job = Choice { configured: config.job.clone(), fallback: "host".to_owned() };
-    let instance = Choice { configured: config.instance.clone(), fallback: host_name.to_owned() };
+fn target(settings: &Settings, environment: &Environment, host_name: &str) -> Result<Target, ConfigError> {
+    let job = Choice { configured: settings.job.clone(), fallback: "host".to_owned() };
+    let instance = Choice { configured: settings.instance.clone(), fallback: host_name.to_owned() };
     if let Some(text) = environment.text("PUSHGATEWAY_URL")? {
         let url =
             GatewayUrl::try_from(text).map_err(|reason| ConfigError::Url { source_name: "PUSHGATEWAY_URL", reason })?;
         // The environment wins over the file, also label by label.
         return Ok(url.target(&job, &instance));
     }
-    if let Some(url) = &config.url {
+    if let Some(url) = &settings.url {
         for (label, setting) in [("job", &job.configured), ("instance", &instance.configured)] {
             if setting.is_some() && url.names(label) {
                 return Err(ConfigError::TwoHomes(format!(
@@ -223,9 +273,9 @@ fn target(config: &Config, environment: &Environment, host_name: &str) -> Result
 }
 
 /// Returns the header for Basic Auth, or nothing when neither name nor password is set.
-fn authorization(config: &Config, environment: &Environment) -> Result<Option<HeaderValue>, ConfigError> {
-    let user = environment.text("PUSHGATEWAY_USER")?.or_else(|| config.user.clone());
-    let password = match (environment.secret("PUSHGATEWAY_PASSWORD")?, &config.password_file) {
+fn authorization(settings: &Settings, environment: &Environment) -> Result<Option<HeaderValue>, ConfigError> {
+    let user = environment.text("PUSHGATEWAY_USER")?.or_else(|| settings.user.clone());
+    let password = match (environment.secret("PUSHGATEWAY_PASSWORD")?, &settings.password_file) {
         (Some(password), _) => Some(password),
         (None, Some(file)) => Some(read_secret_file(file)?),
         (None, None) => None,
@@ -254,9 +304,9 @@ fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, ConfigError
     Ok(header)
 }
 
-fn trust(config: &Config, environment: &Environment, warn: &mut dyn FnMut(String)) -> Result<Trust, ConfigError> {
-    let ca_file = environment.path("PUSHGATEWAY_CACERT").or_else(|| config.ca_file.clone());
-    if environment.switch("PUSHGATEWAY_INSECURE")?.unwrap_or(config.insecure) {
+fn trust(settings: &Settings, environment: &Environment, warn: &mut dyn FnMut(String)) -> Result<Trust, ConfigError> {
+    let ca_file = environment.path("PUSHGATEWAY_CACERT").or_else(|| settings.ca_file.clone());
+    if environment.switch("PUSHGATEWAY_INSECURE")?.unwrap_or(settings.insecure) {
         warn(
             "PUSHGATEWAY_INSECURE is on: whoever answers gets this push and the password, since nobody looks at a \
               certificate; name the gateway's in PUSHGATEWAY_CACERT instead"

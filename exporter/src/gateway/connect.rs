@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::answer::in_one_line;
+use super::settings::Names;
 use super::tls::Distrust;
 use super::{Gateway, PushError};
 
@@ -21,7 +22,7 @@ pub async fn tcp(gateway: &Gateway, doing: &Cell<&'static str>) -> Result<TcpStr
     doing.set("its name was looked up");
     let addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port))
         .await
-        .map_err(|error| PushError::UnknownHost { host: target.host.clone(), error })?
+        .map_err(|error| PushError::UnknownHost { setting: gateway.names.url, host: target.host.clone(), error })?
         .collect();
     doing.set("a connection was made");
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -59,21 +60,23 @@ pub async fn tls(
         origin: origin(),
         reason: "a certificate cannot be issued for this host name".to_owned(),
     })?;
-    connector.connect(name, stream).await.map_err(|error| trouble(origin(), &error))
+    connector.connect(name, stream).await.map_err(|error| trouble(origin(), gateway.names, &error))
 }
 
 /// Puts what went wrong in a handshake into words.
-fn trouble(origin: String, error: &io::Error) -> PushError {
+fn trouble(origin: String, names: &'static Names, error: &io::Error) -> PushError {
     let reason = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {
             if let Some(distrust) = other.0.downcast_ref::<Distrust>() {
-                return PushError::Distrusted(distrust.clone());
+                return PushError::Distrusted(distrust.clone().of(names));
             }
             other.to_string()
         }
         Some(rustls::Error::InvalidMessage(_)) => {
-            "what answers there does not speak TLS; is the port right, and should PUSHGATEWAY_URL begin with http://?"
-                .to_owned()
+            format!(
+                "what answers there does not speak TLS; is the port right, and should {} begin with http://?",
+                names.url
+            )
         }
         Some(other) => other.to_string(),
         None if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
