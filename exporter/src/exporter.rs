@@ -1,5 +1,6 @@
 //! Collecting, and handing on what was collected.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use ::config::Environment;
@@ -9,8 +10,8 @@ use crate::buffer::Moment;
 use crate::collect;
 use crate::config::Config;
 use crate::delivery::{Delivery, Taken};
+use crate::files::Files;
 use crate::gateway::PushError;
-use crate::host::Host;
 use crate::join::Joins;
 use crate::lock::Lock;
 use crate::state::State;
@@ -21,9 +22,11 @@ use crate::watch::Watches;
 /// What reads this host and remembers its last push.
 #[derive(Debug)]
 pub struct Exporter {
-    host: Host,
+    files: Files,
     /// `None` where there is no place for it: no home directory, and none configured.
     state: Option<State>,
+    /// What went with the last push of this process, once it is in the state file.
+    last: RefCell<Option<Reading>>,
     watches: Watches,
     joins: Joins,
 }
@@ -66,7 +69,7 @@ impl Exporter {
         let place = config.state.clone().or_else(|| state_place(environment, is_root));
         let watches = Watches::build(&config.watch, config.host(), environment, place.as_deref());
         let joins = Joins::build(&config.join, environment);
-        Self { host: config.host(), state: place.map(State::at), watches, joins }
+        Self { files: Files::of(config.host()), state: place.map(State::at), last: RefCell::default(), watches, joins }
     }
 
     /// Returns the page that a push would carry, and leaves no trace.
@@ -116,7 +119,7 @@ impl Exporter {
         stopping: Option<Stopping>,
         warn: &mut dyn FnMut(String),
     ) -> anyhow::Result<Pushed> {
-        let moment = Moment::now(&self.host);
+        let moment = Moment::now(self.files.boot_id());
         let collection = tokio::select! {
             collection = self.collect(stopping, warn) => collection?,
             () = delivery.stopped() => return Ok(Pushed::NotYet),
@@ -129,10 +132,11 @@ impl Exporter {
             delivery.describe(page)?;
         }
         let taken = delivery.deliver(&page, own.as_ref(), moment, warn).await?;
-        if let Some(state) = &self.state
-            && let Err(error) = state.save(&reading)
-        {
-            warn(format!("the next push will not tell what was used since this one: {error:#}"));
+        if let Some(state) = &self.state {
+            match state.save(&reading) {
+                Ok(()) => *self.last.borrow_mut() = Some(reading),
+                Err(error) => warn(format!("the next push will not tell what was used since this one: {error:#}")),
+            }
         }
         Ok(match taken {
             Taken::Whole => Pushed::Whole,
@@ -141,8 +145,9 @@ impl Exporter {
     }
 
     async fn collect(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
-        let reading = Reading::take(&self.host);
-        let mut page = collect::collect(&collect::ALL, &self.host, warn)?;
+        self.files.look_anew();
+        let reading = Reading::take(&self.files);
+        let mut page = collect::collect(&collect::ALL, &self.files, warn)?;
         usage::add(&mut page, &reading, self.previous(warn).as_ref())?;
         page.gauge("noroshi_exporter_build_info", "A metric with a constant '1' value labeled by version.")?
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
@@ -166,6 +171,10 @@ impl Exporter {
             );
             return None;
         };
+        // Whoever pushes holds the lock, so nobody else has written the file since.
+        if let Some(last) = &*self.last.borrow() {
+            return Some(last.clone());
+        }
         state.load().unwrap_or_else(|error| {
             warn(format!("this push does not tell what was used since the previous one: {error:#}"));
             None
@@ -193,8 +202,9 @@ mod tests {
 
     fn exporter(tree: &str, state: Option<PathBuf>) -> Exporter {
         Exporter {
-            host: recorded(tree),
+            files: Files::of(recorded(tree)),
             state: state.map(State::at),
+            last: RefCell::default(),
             watches: Watches::default(),
             joins: Joins::default(),
         }

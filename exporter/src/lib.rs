@@ -21,6 +21,7 @@ mod config;
 pub mod daemon;
 mod delivery;
 mod exporter;
+mod files;
 mod gateway;
 mod host;
 pub mod join;

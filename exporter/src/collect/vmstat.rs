@@ -4,7 +4,7 @@ use exposition::{Families, Kind};
 use procfs_core::{FromRead as _, VmStat};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/vmstat.
 pub struct Vmstat;
@@ -14,7 +14,7 @@ impl Collector for Vmstat {
         "vmstat"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let text = host.read_proc("vmstat")?;
         for (field, value) in VmStat::from_read(text.as_bytes())?.0 {
             if is_wanted(&field) {
