@@ -3,184 +3,38 @@
 mod answer;
 mod backfill;
 mod connect;
+mod error;
 mod exchange;
 mod link;
+mod names;
 mod settings;
 mod target;
 mod tls;
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::config::{Environment, EnvironmentError, read_secret_file};
+use ::config::{Environment, read_secret_file};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use self::backfill::BackfillUrl;
+pub use self::error::{ConfigError, PushError, Refusal};
 pub use self::exchange::Parcel;
 pub use self::link::{Hold, Link};
-use self::settings::{Names, OF_PUSHES};
+use self::names::{Names, OF_PUSHES};
 pub use self::settings::{Settings, StoreSettings};
-use self::target::{Choice, Scheme, Target};
-pub use self::target::{GatewayUrl, InvalidUrl};
-pub use self::tls::{Distrust, InvalidTrust};
+pub use self::target::{BackfillUrl, GatewayUrl};
+use self::target::{Choice, Target};
+pub use self::tls::InvalidTrust;
 pub(crate) use self::tls::{Trust, client_with, verifier};
+use crate::origin::Scheme;
 
 /// Where a push goes when nobody said where.
 const DEFAULT_URL: &str = "https://localhost:9443/metrics/job/xserver-bot";
-
-/// Why no push can be tried with this configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A variable of the environment, or a file with a secret, cannot be used.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// The URL leads nowhere that takes a push.
-    #[error("{source_name}: {reason}")]
-    Url {
-        /// Who named it.
-        source_name: &'static str,
-        /// What is wrong with it.
-        reason: InvalidUrl,
-    },
-    /// A label of the group is named in two places.
-    #[error("{0}")]
-    TwoHomes(String),
-    /// Half of what Basic Auth needs.
-    #[error("{0}")]
-    HalfCredentials(&'static str),
-    /// The password would travel in the clear.
-    #[error("{0} is not encrypted, and a password must not travel over it; use https, or http only to this machine")]
-    PasswordInTheClear(String),
-    /// The certificates to trust cannot be had.
-    #[error(transparent)]
-    Trust(#[from] InvalidTrust),
-}
-
-/// Why a push was not taken. Each message says what to look at.
-#[derive(Debug, thiserror::Error)]
-pub enum PushError {
-    /// The gateway's name has no address.
-    #[error("cannot find the address of {host}: {error}; check the host name in {setting} and this machine's DNS")]
-    UnknownHost {
-        /// The setting that the name stands in.
-        setting: &'static str,
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        error: io::Error,
-    },
-    /// Nobody listens.
-    #[error("{origin} refuses the connection: nothing listens on that port, or a firewall turns us away")]
-    ConnectionRefused {
-        /// Scheme, host and port.
-        origin: String,
-    },
-    /// No connection for another reason.
-    #[error("cannot connect to {origin}: {error}")]
-    Unreachable {
-        /// Scheme, host and port.
-        origin: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Time was up.
-    #[error("{origin} did not answer within {} while {doing}; check that it is up and that nothing on the way drops our packets", humantime(.timeout))]
-    TimedOut {
-        /// Scheme, host and port.
-        origin: String,
-        /// The bound on the whole push.
-        timeout: Duration,
-        /// What took so long.
-        doing: &'static str,
-    },
-    /// The server's certificate is not one to trust.
-    #[error("{0}")]
-    Distrusted(Distrust),
-    /// We are to stop, and did not wait for the answer.
-    #[error("{origin} had not answered yet when this program was asked to stop")]
-    CutShort {
-        /// Scheme, host and port.
-        origin: String,
-    },
-    /// The handshake failed for another reason.
-    #[error("no TLS with {origin}: {reason}")]
-    Tls {
-        /// Scheme, host and port.
-        origin: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// What came back is no answer.
-    #[error("{origin} gave no answer in HTTP: {reason}")]
-    NoAnswer {
-        /// Scheme, host and port.
-        origin: String,
-        /// What came instead.
-        reason: String,
-    },
-    /// The gateway said no.
-    #[error("{0}")]
-    Rejected(Refusal),
-    /// The gateway said no to this very page.
-    #[error("{0}")]
-    BadPage(Refusal),
-    /// The gateway said no, and may say yes to the same page later.
-    #[error("{0}")]
-    NotNow(Refusal),
-}
-
-/// A no, in words that say what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    in_brief: String,
-    in_full: String,
-}
-
-impl Refusal {
-    /// Puts the words together: `words` is given what the server says itself, or nothing.
-    pub(crate) fn new(reason: &str, words: impl Fn(&str) -> String) -> Self {
-        Self { in_brief: words(""), in_full: words(reason) }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.in_full)
-    }
-}
-
-impl PushError {
-    /// Returns whether the same push may be taken a moment later.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        !matches!(
-            self,
-            Self::Distrusted(_) | Self::Tls { .. } | Self::Rejected(_) | Self::BadPage(_) | Self::CutShort { .. }
-        )
-    }
-
-    /// Returns the same without what the server says itself, which may be another text each time: a gateway names
-    /// whichever metric it came upon first.
-    #[must_use]
-    pub fn in_brief(&self) -> String {
-        match self {
-            Self::Rejected(refusal) | Self::BadPage(refusal) | Self::NotNow(refusal) => refusal.in_brief.clone(),
-            other => other.to_string(),
-        }
-    }
-
-    /// Returns whether there was nobody to say no to the page.
-    #[must_use]
-    pub fn is_lack_of_a_way(&self) -> bool {
-        !matches!(self, Self::Rejected(_) | Self::BadPage(_))
-    }
-}
 
 /// A gateway, and all that is needed to push to it.
 pub struct Gateway {
@@ -207,10 +61,10 @@ impl Gateway {
         let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let target = target(settings, environment, &host_name)?;
         let authorization = authorization(settings, environment)?;
-        if authorization.is_some() && target.scheme == Scheme::Http && !target.is_loopback() {
+        if authorization.is_some() && !target.server.is_tls() && !target.server.is_loopback() {
             return Err(ConfigError::PasswordInTheClear(target.origin()));
         }
-        let tls = match target.scheme {
+        let tls = match target.server.scheme {
             Scheme::Http => None,
             Scheme::Https => Some(tls::client(&trust(settings, environment, warn)?, OF_PUSHES.ca_file)?),
         };
@@ -315,10 +169,6 @@ fn trust(settings: &Settings, environment: &Environment, warn: &mut dyn FnMut(St
         return Ok(Trust::Anybody);
     }
     Ok(ca_file.map_or(Trust::System, Trust::Pinned))
-}
-
-fn humantime(duration: &Duration) -> String {
-    format!("{duration:?}")
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod gateway;
 mod host;
 pub mod join;
 mod lock;
+mod origin;
 mod pack;
 mod settings;
 pub mod splay;

@@ -20,6 +20,7 @@ mod fetch;
 mod heartbeat;
 mod labels;
 mod memory;
+mod pattern;
 mod probe;
 mod processes;
 mod reply;
@@ -102,7 +103,7 @@ impl Watches {
     /// `warn`, and `noroshi_exporter_watch_success` says 0 for its kind.
     pub async fn look(&self, page: &mut Families, warn: &mut dyn FnMut(String)) {
         self.probes.iter().for_each(|probe| probe.prepare(&self.trusts));
-        if self.bots.iter().any(|bot| bot.health.is_tls) {
+        if self.bots.iter().any(|bot| bot.health.server.is_tls()) {
             self.trusts.prepare(None, false);
         }
         let mut said = Vec::new();

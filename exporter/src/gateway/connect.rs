@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::answer::in_one_line;
-use super::settings::Names;
+use super::names::Names;
 use super::tls::Distrust;
 use super::{Gateway, PushError};
 
@@ -20,9 +20,13 @@ use super::{Gateway, PushError};
 pub async fn tcp(gateway: &Gateway, doing: &Cell<&'static str>) -> Result<TcpStream, PushError> {
     let target = &gateway.target;
     doing.set("its name was looked up");
-    let addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port))
+    let addresses: Vec<SocketAddr> = lookup_host((target.server.host.as_str(), target.server.port))
         .await
-        .map_err(|error| PushError::UnknownHost { setting: gateway.names.url, host: target.host.clone(), error })?
+        .map_err(|error| PushError::UnknownHost {
+            setting: gateway.names.url,
+            host: target.server.host.clone(),
+            error,
+        })?
         .collect();
     doing.set("a connection was made");
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -56,7 +60,7 @@ pub async fn tls(
 ) -> Result<TlsStream<TcpStream>, PushError> {
     doing.set("TLS was agreed on");
     let origin = || gateway.target.origin();
-    let name = ServerName::try_from(gateway.target.host.clone()).map_err(|_| PushError::Tls {
+    let name = ServerName::try_from(gateway.target.server.host.clone()).map_err(|_| PushError::Tls {
         origin: origin(),
         reason: "a certificate cannot be issued for this host name".to_owned(),
     })?;

@@ -9,7 +9,7 @@
 //! Unlike process-exporter, a process counts for every watch that it matches, not for the first one only, and children
 //! count only if they match themselves: two watches never take a process from each other.
 
-mod pattern;
+mod counts;
 mod scan;
 mod totals;
 
@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 
 use exposition::Families;
 
-pub use self::pattern::Pattern;
+use self::counts::Counts;
 pub use self::scan::{Seen, scan};
-pub use self::totals::{Counts, Totals};
+pub use self::totals::Totals;
 use super::config::Process;
 use super::labels::{Labels, labels};
 use crate::files::Files;

@@ -1,5 +1,6 @@
 use super::server::{HERE, authority, ca, params, self_signed, serve, signed};
 use super::*;
+use crate::gateway::tls::Distrust;
 use rcgen::CertificateParams;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

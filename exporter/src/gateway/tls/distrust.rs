@@ -9,7 +9,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use crate::gateway::answer::in_one_line;
-use crate::gateway::settings::{Names, OF_PUSHES};
+use crate::gateway::names::{Names, OF_PUSHES};
 
 /// Why a server's certificate will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
