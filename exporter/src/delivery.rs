@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffer::{self, Buffer, Moment};
 use crate::gateway::{self, ConfigError, Gateway, Hold, Link, Parcel, PushError};
 use crate::settings::RetryBudget;
+use crate::text;
 
 /// The first pause before another try; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -157,10 +158,10 @@ impl Delivery {
         warn: &mut dyn FnMut(String),
     ) -> Result<Taken, PushError> {
         self.open(warn);
-        let mut text = Bytes::from(page.to_string());
+        let mut text = Bytes::from(text::of(page));
         let mut result = self.push(&text).await.map(|()| Taken::Whole);
         if let (Err(PushError::BadPage(_)), Some(own)) = (&result, own) {
-            text = own.to_string().into();
+            text = text::of(own).into();
             let second = self.push(&text).await;
             // A metric of a bot that has another type elsewhere in the fleet, for one. The host itself is alive.
             result = match (second, result) {

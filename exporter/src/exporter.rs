@@ -16,6 +16,7 @@ use crate::join::Joins;
 use crate::lock::Lock;
 use crate::state::State;
 use crate::stopping::Stopping;
+use crate::text;
 use crate::usage::{self, Reading};
 use crate::watch::Watches;
 
@@ -87,7 +88,7 @@ impl Exporter {
     pub async fn page(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
         let mut page = self.collect(stopping, warn).await?.page;
         stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
-        Ok(page.to_string())
+        Ok(text::of(&page))
     }
 
     /// Takes the lock that keeps two pushes of one state apart; `None` when another process has it.
