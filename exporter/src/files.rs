@@ -17,6 +17,7 @@ use anyhow::Context as _;
 
 use crate::host::{Host, is_absence};
 use crate::stat::Stat;
+use crate::stuck::Stuck;
 
 /// How many files are kept open of each tree: what every host has, and the attributes of ten network devices. Those of a
 /// host with a hundred containers are opened each time, since the system allows 1024 files.
@@ -34,6 +35,7 @@ pub struct Files {
     /// What was read in this look, for those who want it too.
     stat: RefCell<Option<Rc<Stat>>>,
     boot_id: OnceCell<String>,
+    stuck: Stuck,
     /// Files that are not the kernel's, with what tells whether they have changed.
     plain: RefCell<HashMap<PathBuf, (Version, Rc<str>)>>,
 }
@@ -70,6 +72,7 @@ impl Files {
             buffer: RefCell::new(vec![0; 8 * 1024]),
             stat: RefCell::default(),
             boot_id: OnceCell::new(),
+            stuck: Stuck::default(),
             plain: RefCell::default(),
         }
     }
@@ -166,6 +169,11 @@ impl Files {
             let text = self.read_proc_if_any("sys/kernel/random/boot_id").ok().flatten().unwrap_or_default();
             text.trim().to_owned()
         })
+    }
+
+    /// Returns the mounts that have not answered since an earlier look.
+    pub fn stuck(&self) -> &Stuck {
+        &self.stuck
     }
 
     /// Reads a file that is no kernel's, unless it is as it was; `None` where there is none.

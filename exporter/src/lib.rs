@@ -33,6 +33,7 @@ pub mod splay;
 mod stat;
 mod state;
 mod stopping;
+mod stuck;
 mod text;
 mod usage;
 pub mod watch;

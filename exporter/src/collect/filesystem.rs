@@ -1,7 +1,6 @@
 //! How full the file systems are.
 
 mod mounts;
-mod stuck;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,6 +12,7 @@ use rustix::fs::StatVfs;
 use self::mounts::Mount;
 use super::Collector;
 use crate::files::Files;
+use crate::stuck::ask_each;
 
 /// How long all file systems together may take. A server of NFS that is gone never answers, and cron starts the next
 /// push within the minute.
@@ -44,7 +44,7 @@ impl Collector for Filesystem {
             add(page, mount, ask(&mount.path_below(&host.rootfs)).as_ref())?;
         }
         let paths = unsure.iter().map(|mount| mount.path_below(&host.rootfs)).collect();
-        for (mount, answer) in unsure.into_iter().zip(stuck::ask_each(paths, PATIENCE, ask)) {
+        for (mount, answer) in unsure.into_iter().zip(ask_each(host.stuck(), paths, PATIENCE, ask)) {
             add(page, mount, answer.flatten().as_ref())?;
         }
         Ok(())
