@@ -153,7 +153,7 @@ async fn an_hour(config: &Config, ways: &mut [Way]) -> (Vec<u64>, usize) {
     let page = exposition::parse(page.as_bytes(), &limits).unwrap();
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let begin = now - PAGES * INTERVAL * 1000;
-    let build = || Delivery::build(config, &environment, &mut |warning| panic!("{warning}")).unwrap();
+    let build = || Delivery::build(&config.delivery(), &environment, &mut |warning| panic!("{warning}")).unwrap();
     let build = || build().every(Duration::from_secs(INTERVAL));
     let (mut delivery, mut times, mut failures) = (build(), Vec::new(), 0);
     for number in 0..PAGES {
