@@ -157,7 +157,10 @@ impl Delivery {
         moment: Moment,
         warn: &mut dyn FnMut(String),
     ) -> Result<Taken, PushError> {
-        self.open(warn);
+        if let Some(buffer) = &mut self.buffer {
+            // What keeps it closed is told by `open`.
+            let _ = buffer.open();
+        }
         let mut text = Bytes::from(text::of(page));
         let mut result = self.push(&text).await.map(|()| Taken::Whole);
         if let (Err(PushError::BadPage(_)), Some(own)) = (&result, own) {
