@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter::buffer::Moment;
-use exposition::Limits;
 use exporter::{Config, Delivery, Exporter};
+use exposition::Limits;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
