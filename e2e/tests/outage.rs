@@ -174,7 +174,7 @@ async fn an_hour(config: &Config, ways: &mut [Way]) -> (Vec<u64>, usize) {
         let moment = Moment::at(Duration::from_millis(time), Duration::from_secs(number * INTERVAL), "boot");
         let mut page = page.clone();
         page.counter("e2e_pages_total", "").unwrap().set(number as f64).unwrap();
-        let result = delivery.deliver(&page, None, moment, &mut |_| ()).await;
+        let result = delivery.deliver(page, None, moment, &mut |_| ()).await;
         assert_eq!(result.is_err(), CUT.contains(&number), "page {number}: {result:?}");
         failures += usize::from(result.is_err());
         times.push(time);

@@ -152,8 +152,8 @@ impl Delivery {
     /// When the gateway took neither, whether or not the page is kept.
     pub async fn deliver(
         &mut self,
-        page: &Families,
-        own: Option<&Families>,
+        page: Families,
+        own: Option<Families>,
         moment: Moment,
         warn: &mut dyn FnMut(String),
     ) -> Result<Taken, PushError> {
@@ -161,10 +161,12 @@ impl Delivery {
             // What keeps it closed is told by `open`.
             let _ = buffer.open();
         }
-        let mut text = Bytes::from(text::of(page));
+        let mut text = Bytes::from(text::of(&page));
+        // What the connection takes of our memory finds room where the page was.
+        drop(page);
         let mut result = self.push(&text).await.map(|()| Taken::Whole);
         if let (Err(PushError::BadPage(_)), Some(own)) = (&result, own) {
-            text = text::of(own).into();
+            text = text::of(&own).into();
             let second = self.push(&text).await;
             // A metric of a bot that has another type elsewhere in the fleet, for one. The host itself is alive.
             result = match (second, result) {

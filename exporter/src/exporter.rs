@@ -132,7 +132,7 @@ impl Exporter {
             stopping.map_or(Ok(()), |stopping| stopping.describe(page))?;
             delivery.describe(page)?;
         }
-        let taken = delivery.deliver(&page, own.as_ref(), moment, warn).await?;
+        let taken = delivery.deliver(page, own, moment, warn).await?;
         if let Some(state) = &self.state {
             match state.save(&reading) {
                 Ok(()) => *self.last.borrow_mut() = Some(reading),

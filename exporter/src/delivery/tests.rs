@@ -116,7 +116,7 @@ fn page(second: u64) -> Families {
 }
 
 async fn deliver(delivery: &mut Delivery, second: u64) -> Result<(), PushError> {
-    delivery.deliver(&page(second), None, at(second), &mut |_| ()).await.map(drop)
+    delivery.deliver(page(second), None, at(second), &mut |_| ()).await.map(drop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +243,7 @@ async fn a_page_that_the_store_can_never_take_does_not_block_the_others() {
     let mut warnings = Vec::new();
     for second in 1..=4 {
         let warn = &mut |warning| warnings.push(warning);
-        let _ = delivery(&config).deliver(&page(second), None, at(second), warn).await;
+        let _ = delivery(&config).deliver(page(second), None, at(second), warn).await;
     }
     assert!(warnings.len() == 1 && warnings[0].contains("were refused and are lost"), "{warnings:?}");
     assert!(store.seen()[1].text().starts_with("up{job=\"host\",instance=\"web-1\"} 3 "));
@@ -314,9 +314,9 @@ async fn of_a_page_that_was_refused_and_one_that_was_taken_in_its_place_the_stor
     let mut delivery = delivery(&buffered(&gateway, &store, ", pages: all", &folder));
     let own = page(10);
 
-    let taken = delivery.deliver(&page(1), Some(&own), at(1), &mut |_| ()).await.unwrap();
+    let taken = delivery.deliver(page(1), Some(own.clone()), at(1), &mut |_| ()).await.unwrap();
     assert!(matches!(taken, Taken::Own(PushError::BadPage(_))), "{taken:?}");
-    let error = delivery.deliver(&page(2), Some(&own), at(2), &mut |_| ()).await.unwrap_err();
+    let error = delivery.deliver(page(2), Some(own.clone()), at(2), &mut |_| ()).await.unwrap_err();
     assert!(matches!(error, PushError::Rejected(_)), "{error}");
 
     let texts: Vec<_> = store.seen().iter().map(Request::text).collect();
@@ -341,7 +341,7 @@ async fn what_is_wrong_with_the_store_is_told_in_its_own_settings() {
         let mut warnings = Vec::new();
         let warn = &mut |warning| warnings.push(warning);
         let config = buffered(&gateway, &store, ", pages: all", &folder);
-        delivery(&config).deliver(&page(1), None, at(1), warn).await.unwrap();
+        delivery(&config).deliver(page(1), None, at(1), warn).await.unwrap();
         assert!(warnings.len() == 1 && warnings[0].contains(said), "{warnings:?}");
         assert!(!warnings[0].contains("PUSHGATEWAY_"), "{warnings:?}");
     }
