@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::address::{HttpUrl, TcpTarget};
-use super::processes::Pattern;
+use super::pattern::Pattern;
 
 /// The `exporter.watch:` section of the configuration file. Nothing is watched unless it stands here.
 #[derive(Clone, Debug, Default, Deserialize)]

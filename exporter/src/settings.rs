@@ -1,10 +1,53 @@
-//! How often, how long and for whom.
+//! Values of settings that hold once they are read: how often, how long and for whom.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
+
+/// A bound on the time of a push, which is not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Timeout(Duration);
+
+/// A duration as people write it.
+#[derive(Deserialize)]
+struct Written(#[serde(with = "humantime_serde")] Duration);
+
+impl Timeout {
+    /// Returns the bound.
+    #[must_use]
+    pub fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self(Duration::from_secs(10))
+    }
+}
+
+impl TryFrom<Duration> for Timeout {
+    type Error = &'static str;
+
+    fn try_from(duration: Duration) -> Result<Self, Self::Error> {
+        if duration.is_zero() {
+            Err("a push needs some time: write a timeout such as `10s`")
+        } else {
+            Ok(Self(duration))
+        }
+    }
+}
+
+impl TryFrom<Written> for Timeout {
+    type Error = &'static str;
+
+    fn try_from(Written(duration): Written) -> Result<Self, Self::Error> {
+        duration.try_into()
+    }
+}
 
 /// How long after the first try of a push another one may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -82,7 +125,15 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
 /// An address that nobody but this machine reaches: the page has neither a password nor TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Loopback(pub(crate) SocketAddr);
+pub struct Loopback(SocketAddr);
+
+impl Loopback {
+    /// Returns the address.
+    #[must_use]
+    pub fn address(self) -> SocketAddr {
+        self.0
+    }
+}
 
 impl TryFrom<String> for Loopback {
     type Error = &'static str;
