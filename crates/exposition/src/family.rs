@@ -31,8 +31,8 @@ impl Family {
         value: impl Into<Value>,
     ) -> Result<&mut Self, Refused>
     where
-        N: Into<Cow<'static, str>>,
-        V: Into<String>,
+        N: AsRef<str>,
+        V: AsRef<str>,
     {
         self.insert(Labels::new(labels)?, value.into())
     }

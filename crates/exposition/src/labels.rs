@@ -1,6 +1,5 @@
 //! The labels that tell a family's series apart.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
@@ -53,12 +52,11 @@ impl Labels {
     /// [`InvalidLabels::Name`] for what is no label name, [`InvalidLabels::Twice`] for a name that comes twice.
     pub fn new<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, InvalidLabels>
     where
-        N: Into<Cow<'static, str>>,
-        V: Into<String>,
+        N: AsRef<str>,
+        V: AsRef<str>,
     {
-        let pairs: Vec<(Cow<'static, str>, String)> =
-            pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self::of(&mut pairs.iter().map(|(name, value)| (&**name, value.as_str())).collect::<Vec<_>>())
+        let pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        Self::of(&mut pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect::<Vec<_>>())
     }
 
     /// Takes pairs in any order, and leaves them sorted.
@@ -162,14 +160,16 @@ impl PartialOrd for Labels {
 /// `{name="value",…}`, or nothing when there is no label.
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut before = '{';
+        let mut before = "{";
         for (name, value) in self.iter() {
-            write!(f, "{before}{name}=\"")?;
+            for piece in [before, name, "=\""] {
+                f.write_str(piece)?;
+            }
             escape::label_value(value, f)?;
             f.write_char('"')?;
-            before = ',';
+            before = ",";
         }
-        if before == '{' { Ok(()) } else { f.write_char('}') }
+        if before == "{" { Ok(()) } else { f.write_char('}') }
     }
 }
 

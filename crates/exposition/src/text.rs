@@ -24,15 +24,26 @@ impl Display for Family {
         if series.peek().is_none() {
             return Ok(());
         }
+        // Piece by piece: a page has thousands, and each macro of formatting costs more than what it writes.
         let name = self.name();
         if !self.help().is_empty() {
-            write!(f, "# HELP {name} ")?;
+            for piece in ["# HELP ", name.as_str(), " "] {
+                f.write_str(piece)?;
+            }
             escape::help(self.help(), f)?;
             f.write_char('\n')?;
         }
-        writeln!(f, "# TYPE {name} {}", self.kind().as_str())?;
+        for piece in ["# TYPE ", name.as_str(), " ", self.kind().as_str(), "\n"] {
+            f.write_str(piece)?;
+        }
         series.try_for_each(|(labels, value)| match value {
-            Value::Number(number) => writeln!(f, "{name}{labels} {}", Number(number.0)),
+            Value::Number(number) => {
+                f.write_str(name.as_str())?;
+                labels.fmt(f)?;
+                f.write_char(' ')?;
+                Number(number.0).fmt(f)?;
+                f.write_char('\n')
+            }
             Value::Histogram(histogram) => write_histogram(f, name, labels, histogram),
             Value::Summary(summary) => write_summary(f, name, labels, summary),
         })
