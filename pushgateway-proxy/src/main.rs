@@ -35,7 +35,8 @@ async fn run(config: Config) -> Result<(), Failure> {
     let mut lifecycle = Lifecycle::new(config.grace.saturating_add(Duration::from_secs(5)));
     let admin_listen = config.admin_listen;
 
-    let proxy = Proxy::build(config, registry.sub_registry_with_prefix("noroshi_proxy")).await?;
+    let there = lifecycle.readiness().condition("nothing answers behind the gate");
+    let proxy = Proxy::build(config, registry.sub_registry_with_prefix("noroshi_proxy"), there).await?;
     // The admin page comes last: by now everything has registered its metrics.
     let admin = Admin::build(admin_listen, registry, lifecycle.readiness()).await?;
     lifecycle.spawn("the gate", |stop| proxy.run(stop));

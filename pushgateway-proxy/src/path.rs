@@ -23,7 +23,36 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The path of a group of pushed metrics, `/metrics/job/<job>{/<name>/<value>}`, exactly as the client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushPath(String);
+pub struct PushPath {
+    written: String,
+    group: Group,
+}
+
+/// The labels that a path names, as the gateway understands them: the grouping key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group(Vec<(String, String)>);
+
+impl Group {
+    /// Returns the value of the label `name`, if the path has it.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns all labels, `job` first.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Of a name that comes twice the last value counts, and the job is the one that comes first in the path.
+    fn set(&mut self, name: &str, value: String) {
+        match self.0.iter_mut().find(|(own, _)| own == name) {
+            Some(_) if name == "job" => {}
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+}
 
 /// Why a path is no [`PushPath`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +75,15 @@ pub enum PathError {
     /// A value that decodes to bytes which are no text.
     #[error("the path decodes to bytes that are not UTF-8")]
     NotText,
+    /// A label without a value.
+    #[error("odd number of components in label string \"/{}\"", .0.escape_debug())]
+    Odd(String),
+    /// A label's name that the gateway does not take.
+    #[error("improper label name \"{}\"", .0.escape_debug())]
+    LabelName(String),
+    /// A job without a name.
+    #[error("job name is required")]
+    NoJob,
     /// A value that is not what its name says.
     #[error("invalid base64 encoding in the value of `{}`", .name.escape_debug())]
     // a decoded line break stays one line
@@ -84,14 +122,19 @@ impl PushPath {
         if ![rest.as_bytes(), once.as_bytes(), &twice].into_iter().all(is_steady) {
             return Err(PathError::UnsteadySegment);
         }
-        check_base64(once)?;
-        Ok(Self(path.to_owned()))
+        Ok(Self { written: path.to_owned(), group: group(once)? })
     }
 
     /// Returns the path as the client wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.written
+    }
+
+    /// Returns the labels that it names.
+    #[must_use]
+    pub fn group(&self) -> &Group {
+        &self.group
     }
 }
 
@@ -139,16 +182,46 @@ fn is_steady(rest: &[u8]) -> bool {
     })
 }
 
+/// Reads the labels of `rest`, which is the decoded path from `job` on.
+///
 /// A value that is not base64, or no text within, has made gateways hang or fail every scrape from then on.
-fn check_base64(rest: &str) -> Result<(), PathError> {
+fn group(rest: &str) -> Result<Group, PathError> {
+    let mut group = Group::default();
     let mut segments = rest.split('/');
-    while let (Some(name), Some(value)) = (segments.next(), segments.next()) {
-        let Some(name) = name.strip_suffix(BASE64_SUFFIX) else { continue };
-        let value =
-            BASE64.decode(value.trim_end_matches('=')).map_err(|_| PathError::NotBase64 { name: name.to_owned() })?;
-        std::str::from_utf8(&value).map_err(|_| PathError::NotText)?;
+    while let Some(written) = segments.next() {
+        let name = written.strip_suffix(BASE64_SUFFIX).unwrap_or(written);
+        let Some(value) = segments.next() else {
+            // One slash at the end stands for nothing behind the job, and for an empty value behind a name.
+            if written.is_empty() {
+                break;
+            }
+            return Err(PathError::Odd(odd(rest)));
+        };
+        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.starts_with("__");
+        if !is_name {
+            return Err(PathError::LabelName(name.to_owned()));
+        }
+        let value = if name.len() == written.len() {
+            value.to_owned()
+        } else {
+            let bytes = BASE64
+                .decode(value.trim_end_matches('='))
+                .map_err(|_| PathError::NotBase64 { name: name.to_owned() })?;
+            String::from_utf8(bytes).map_err(|_| PathError::NotText)?
+        };
+        group.set(name, value);
     }
-    Ok(())
+    if group.find("job").is_none_or(str::is_empty) {
+        return Err(PathError::NoJob);
+    }
+    Ok(group)
+}
+
+/// What stands behind the job, as the gateway's own words quote it.
+fn odd(rest: &str) -> String {
+    rest.splitn(3, '/').nth(2).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -165,7 +238,7 @@ mod tests {
             "/metrics/job/host/a/",
             "/metrics/job/a+b/path/C:%5Cx%22y",
             "/metrics/job/ジョブ/instance/%E3%81%82",
-            "/metrics/job/100%25/a/b%2Fc",
+            "/metrics/job/100%25/a/b%2Fc/d",
             "/metrics/job/a/b/...",
             "/metrics/job/a/b/.hidden",
             "/metrics/job@base64/L3Zhci90bXA",
@@ -174,7 +247,7 @@ mod tests {
             "/metrics/job/a/b@base64/",
             "/metrics/job/line%0Abreak",
         ] {
-            assert_eq!(PushPath::parse(path).map(|path| path.0), Ok(path.to_owned()));
+            assert_eq!(PushPath::parse(path).map(|path| path.written), Ok(path.to_owned()));
         }
     }
 
@@ -245,9 +318,37 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_what_the_gateway_understands() {
+        let group = |path: &str| {
+            let path = PushPath::parse(path).unwrap();
+            path.group().labels().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(group("/metrics/job/host"), "job=host");
+        assert_eq!(group("/metrics/job/host/"), "job=host");
+        assert_eq!(group("/metrics/job/host/instance/"), "job=host,instance=");
+        assert_eq!(group("/metrics/job/a%20b/instance/%E3%81%82"), "job=a b,instance=あ");
+        assert_eq!(group("/metrics/job/a%2Fb/c"), "job=a,b=c", "decoded first, split then");
+        assert_eq!(group("/metrics/job@base64/L3Zhci90bXA/x@base64/="), "job=/var/tmp,x=");
+        assert_eq!(group("/metrics/job/a/x/1/x/2"), "job=a,x=2", "the last counts");
+        assert_eq!(group("/metrics/job/a/job/b/instance/c"), "job=a,instance=c", "the first job counts");
+        assert_eq!(group("/metrics/job/a/job@base64/Yg"), "job=a");
+    }
+
+    #[test]
+    fn labels_that_the_gateway_does_not_take_are_refused_in_its_words() {
+        let error = |path: &str| PushPath::parse(path).unwrap_err().to_string();
+        assert_eq!(error("/metrics/job/j/a"), "odd number of components in label string \"/a\"");
+        assert_eq!(error("/metrics/job/j/a/1/b"), "odd number of components in label string \"/a/1/b\"");
+        for name in ["a-b", "a:b", "1a", "__x", "__name__", "a.b", "é", "a@BASE64"] {
+            assert_eq!(error(&format!("/metrics/job/j/{name}/x")), format!("improper label name \"{name}\""));
+        }
+        assert_eq!(error("/metrics/job@base64/="), "job name is required");
+    }
+
+    #[test]
     fn a_line_break_in_a_name_does_not_begin_a_line_of_its_own_in_the_log() {
         let error = PushPath::parse("/metrics/job/a/x%0A2026-01-01%20ERROR%1b%5b31m@base64/!").unwrap_err().to_string();
-        assert_eq!(error, r"invalid base64 encoding in the value of `x\n2026-01-01 ERROR\u{1b}[31m`");
+        assert_eq!(error, r#"improper label name "x\n2026-01-01 ERROR\u{1b}[31m""#);
     }
 
     proptest! {
