@@ -6,6 +6,7 @@
 //!            is read        per address  proxies only     in time           clocks of the Guest
 //! ```
 
+mod framing;
 mod guest;
 mod places;
 mod proxy_protocol;
@@ -39,7 +40,7 @@ use crate::config::{CertificateUser, Config};
 use crate::gate::{Gate, Visitor};
 use crate::metrics::Metrics;
 use crate::origin::TrustedProxies;
-use crate::refusal::{HEAD_LIMIT_BYTES, Reason};
+use crate::refusal::{HEAD_LIMIT_BYTES, Reason, Refusal};
 use crate::roster::Roster;
 
 /// Where a TLS connection begins: the type of a handshake record.
@@ -203,8 +204,11 @@ impl Door {
         let (visitor, place, phase) = (&visitor, &place, &phase);
         let answer = service_fn(move |request| async move {
             place.is_busy();
-            phase.is_busy();
-            let response = self.gate.answer(visitor, request).await;
+            let response = if phase.is_busy() {
+                self.gate.refuse(visitor, request, Refusal::Head("the length of the body is told more than once"))
+            } else {
+                self.gate.answer(visitor, request).await
+            };
             phase.is_idle();
             place.is_idle();
             Ok::<_, Infallible>(response)
@@ -241,7 +245,10 @@ async fn speaks_tls(tcp: &mut TcpStream) -> io::Result<()> {
             linger(tcp).await?;
             Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP on the TLS port"))
         }
-        _ if first[0] != HANDSHAKE => Err(io::Error::new(io::ErrorKind::InvalidData, "this is not TLS")),
+        _ if first[0] != HANDSHAKE => {
+            linger(tcp).await?;
+            Err(io::Error::new(io::ErrorKind::InvalidData, "this is not TLS"))
+        }
         _ => Ok(()),
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use exposition::Limits;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, request};
 use http_body_util::Full;
 use hyper::body::Body;
@@ -101,6 +103,25 @@ impl Gate {
 
         let outcome = self.pass(&mut visit, visitor, &head, body, begun + self.request_timeout).await;
 
+        self.conclude(&visit, &head, outcome, begun.elapsed())
+    }
+
+    /// Refuses a request that need not be looked at, and has the connection end behind it.
+    pub fn refuse<B>(&self, visitor: &Visitor, request: Request<B>, refusal: Refusal) -> Response<Full<Bytes>> {
+        let (head, _) = request.into_parts();
+        let mut response = self.conclude(&Visit::new(visitor.client), &head, Err(refusal), Duration::ZERO);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    /// Turns the outcome into an answer, and counts and logs it.
+    fn conclude(
+        &self,
+        visit: &Visit,
+        head: &request::Parts,
+        outcome: Result<Answer, Refusal>,
+        lasted: Duration,
+    ) -> Response<Full<Bytes>> {
         let (response, refusal) = match outcome {
             Ok(answer) => (to_response(answer), None),
             Err(refusal) => {
@@ -108,8 +129,7 @@ impl Gate {
                 (Response::from(&refusal), Some(refusal))
             }
         };
-        let lasted = begun.elapsed();
-        visit.log(self.access_log, &head, response.status(), refusal.as_ref(), lasted);
+        visit.log(self.access_log, head, response.status(), refusal.as_ref(), lasted);
         self.metrics.answered(&head.method, response.status(), visit.user.as_ref(), lasted);
         response
     }
@@ -222,8 +242,8 @@ impl Gate {
 
 /// Refuses heads that the HTTP library lets pass and others would not.
 ///
-/// Two lengths never get here: the library refuses unequal ones, joins equal ones, and drops a length beside `chunked`
-/// and closes that connection after its answer, as RFC 9112 has it. What goes upstream has one length, and that is ours.
+/// Two lengths are seen at the door, where the bytes are; of a request behind another one in the same breath the library
+/// drops one and closes the connection, as RFC 9112 has it. What goes upstream has one length, and that is ours.
 fn check_head(head: &request::Parts) -> Result<(), Refusal> {
     // The library's own limit is that of its buffer, which may hold twice as much.
     let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
+
+use super::framing::Framing;
 
 /// How long a client may still send after it was answered; see [`Guest::poll_shutdown`].
 pub const LINGER: Duration = Duration::from_secs(2);
@@ -29,7 +31,13 @@ pub struct Patience {
 
 /// What a connection is waiting for. The service that answers its requests and the stream below both look at it.
 #[derive(Clone, Default)]
-pub struct Phase(Arc<AtomicU8>);
+pub struct Phase(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    phase: AtomicU8,
+    is_doubtful: AtomicBool,
+}
 
 /// The head of a request is on its way, or due: so a connection begins.
 const HEAD: u8 = 0;
@@ -39,14 +47,24 @@ const BUSY: u8 = 1;
 const IDLE: u8 = 2;
 
 impl Phase {
-    /// Says that a request's head has been read.
-    pub fn is_busy(&self) {
-        self.0.store(BUSY, Ordering::Relaxed);
+    /// Says that a request's head has been read; returns whether it told its body's length twice.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.set(BUSY);
+        self.0.is_doubtful.swap(false, Ordering::Relaxed)
     }
 
     /// Says that a request has been answered.
     pub fn is_idle(&self) {
-        self.0.store(IDLE, Ordering::Relaxed);
+        self.set(IDLE);
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.phase.store(phase, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u8 {
+        self.0.phase.load(Ordering::Relaxed)
     }
 }
 
@@ -55,6 +73,7 @@ pub struct Guest {
     tls: TlsStream<TcpStream>,
     patience: Patience,
     phase: Phase,
+    framing: Framing,
     /// Runs while the client owes us something; for which phase it was set, says the second.
     owed: Option<(Pin<Box<Sleep>>, u8)>,
     /// Runs while the client takes nothing of what we send.
@@ -67,12 +86,12 @@ impl Guest {
     /// Lets `tls` in.
     #[must_use]
     pub fn new(tls: TlsStream<TcpStream>, patience: Patience, phase: Phase) -> Self {
-        Self { tls, patience, phase, owed: None, stalled: None, lingering: None }
+        Self { tls, patience, phase, framing: Framing::default(), owed: None, stalled: None, lingering: None }
     }
 
     /// Polls the clock of the present phase, and winds it when the phase is new.
     fn poll_owed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let phase = self.phase.0.load(Ordering::Relaxed);
+        let phase = self.phase.now();
         let bound = match phase {
             HEAD => self.patience.head,
             IDLE => self.patience.idle,
@@ -107,9 +126,14 @@ impl AsyncRead for Guest {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.tls).poll_read(cx, buffer);
         if read.is_ready() {
-            let phase = self.phase.0.load(Ordering::Relaxed);
-            if phase == IDLE && buffer.filled().len() > before {
-                self.phase.0.store(HEAD, Ordering::Relaxed);
+            let phase = self.phase.now();
+            let bytes = &buffer.filled()[before..];
+            if phase == IDLE && !bytes.is_empty() {
+                self.phase.set(HEAD);
+                self.framing.restart();
+            }
+            if phase != BUSY && self.framing.is_doubtful(bytes) {
+                self.phase.0.is_doubtful.store(true, Ordering::Relaxed);
             }
             // A head that comes in pieces has one clock for all of them; every other phase winds its own.
             if phase != HEAD

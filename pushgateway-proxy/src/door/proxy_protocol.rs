@@ -83,12 +83,8 @@ async fn read_binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Source
     stream.read_exact(&mut rest).await?;
     match (command, family) {
         (0x20, _) => Ok(Source::Balancer),
-        (0x21, 0x11) => {
-            rest.first_chunk::<12>().map(|both| v4(both)).ok_or_else(|| broken("its addresses are cut off"))
-        }
-        (0x21, 0x21) => {
-            rest.first_chunk::<36>().map(|both| v6(both)).ok_or_else(|| broken("its addresses are cut off"))
-        }
+        (0x21, 0x11) => rest.first_chunk::<12>().map(v4).ok_or_else(|| broken("its addresses are cut off")),
+        (0x21, 0x21) => rest.first_chunk::<36>().map(v6).ok_or_else(|| broken("its addresses are cut off")),
         (0x21, _) => Err(broken("it speaks for something else than TCP")),
         _ => Err(broken("it has a version or command that is not known")),
     }
