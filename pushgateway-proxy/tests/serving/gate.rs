@@ -87,15 +87,19 @@ impl Gate {
     }
 
     pub async fn shake_hands(&self, tcp: TcpStream, ca: &Path) -> io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots(ca))
             .with_no_client_auth();
-        TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
+        connector(config, tcp).await
+    }
+
+    pub fn roots(&self, ca: &Path) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        roots
     }
 
     /// Sends what a host sends, and returns all that comes back.
@@ -109,6 +113,10 @@ impl Gate {
         self.stop.cancel();
         self.running.await.unwrap()
     }
+}
+
+pub async fn connector(config: ClientConfig, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
 }
 
 pub async fn read_all(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in its helpers too")]
 
+mod clients;
 mod gate;
+mod victoria;
 
 use std::sync::Arc;
 use std::time::Duration;
