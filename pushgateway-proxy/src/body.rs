@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use exposition::encoding::{DecodeError, Encoding};
-use exposition::{Class, Families, Fault, Kind, Limits, ParseError};
+use exposition::{Class, Fault, Kind, Limits, Outline, ParseError};
 use http::HeaderValue;
 use http_body_util::BodyExt;
 use hyper::body::Body;
@@ -75,7 +75,7 @@ pub struct Page {
     pub bytes: Bytes,
     /// The format.
     pub format: Format,
-    families: Families,
+    outline: Outline,
 }
 
 /// How metrics are written down.
@@ -144,17 +144,17 @@ impl Page {
             }
         };
         let format = Format::of(content_type);
-        let families = match format {
-            Format::Text => exposition::parse(&bytes, limits),
-            Format::Protobuf => exposition::protobuf::parse(&bytes, limits),
+        let outline = match format {
+            Format::Text => exposition::check(&bytes, limits),
+            Format::Protobuf => exposition::protobuf::parse(&bytes, limits).map(|families| Outline::from(&families)),
         };
-        let families = families.map_err(|error| BodyError::Page(error, format))?;
-        Ok(Self { bytes, format, families })
+        let outline = outline.map_err(|error| BodyError::Page(error, format))?;
+        Ok(Self { bytes, format, outline })
     }
 
     /// Returns the name and the type of each metric.
     pub fn metrics(&self) -> impl Iterator<Item = (&str, Kind)> {
-        self.families.iter().map(|family| (family.name().as_str(), family.kind()))
+        self.outline.iter()
     }
 
     /// Returns the body in the text format.
@@ -162,7 +162,10 @@ impl Page {
     pub fn to_text(&self) -> Bytes {
         match self.format {
             Format::Text => self.bytes.clone(),
-            Format::Protobuf => self.families.to_string().into(),
+            // It was read before, so it can be read again.
+            Format::Protobuf => {
+                exposition::protobuf::parse(&self.bytes, &Limits::NONE).unwrap_or_default().to_string().into()
+            }
         }
     }
 }

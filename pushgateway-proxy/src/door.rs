@@ -134,7 +134,15 @@ impl Door {
         let (door, stop) = (Arc::clone(self), stop.clone());
         guests.spawn(async move {
             let peer = peer.ip().to_canonical();
-            if let Err(error) = door.attend(tcp, peer, &stop).await {
+            let late = async {
+                stop.cancelled().await;
+                sleep(door.grace).await;
+            };
+            let ended = tokio::select! {
+                ended = door.attend(tcp, peer, &stop) => ended,
+                () = late => Err(io::ErrorKind::TimedOut.into()),
+            };
+            if let Err(error) = ended {
                 debug!(client = %peer, "a connection from {peer} ended: {error}");
             }
         });
@@ -175,7 +183,7 @@ impl Door {
             forwards: speaks_for_others && !self.proxy_protocol,
             certificate_user,
         };
-        self.converse(tls, visitor, place, stop).await
+        self.converse(tls, visitor, place).await
     }
 
     fn take(&self, client: Option<IpAddr>, stop: &CancellationToken) -> io::Result<Place> {
@@ -191,13 +199,12 @@ impl Door {
         TlsAcceptor::from(tls).accept(tcp).await
     }
 
-    /// Answers one request after the other, until the client leaves, is asked to, or keeps us waiting.
+    /// Answers one request after the other, until the client leaves, is asked to make room, or keeps us waiting.
     async fn converse(
         &self,
         tls: tokio_rustls::server::TlsStream<TcpStream>,
         visitor: Visitor,
         place: Place,
-        stop: &CancellationToken,
     ) -> io::Result<()> {
         let phase = Phase::default();
         let guest = Guest::new(tls, self.patience, phase.clone());
@@ -214,15 +221,14 @@ impl Door {
             Ok::<_, Infallible>(response)
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(guest), answer));
-        tokio::select! {
-            ended = connection.as_mut() => return ended.map_err(io::Error::other),
-            () = place.leave().cancelled() => connection.as_mut().graceful_shutdown(),
-        }
-        // Asked to leave for a newcomer, it may go on with its request; asked by a stop, no longer than the grace.
-        tokio::select! {
-            ended = connection => ended.map_err(io::Error::other),
-            () = async { stop.cancelled().await; sleep(self.grace).await } => Err(io::ErrorKind::TimedOut.into()),
-        }
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.leave().cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        ended.map_err(io::Error::other)
     }
 
     /// Closes a connection from an address that is not on the list, with a word that its client can show.

@@ -161,11 +161,13 @@ impl Logins {
             return Ok(user);
         }
         let user = known.users.known(&credentials.user);
-        if let Some(wait) = self.throttle.wait(client) {
+        // A host that was right before does not wait for a neighbour behind the same address who is wrong.
+        let suspect = (!known.verified.has_seen(&login)).then_some(client);
+        if let Some(wait) = suspect.and_then(|suspect| self.throttle.wait(suspect)) {
             return Err(LoginError::Throttled { wait });
         }
         let outcome = if Htpasswd::is_possible(credentials.password.expose_secret()) {
-            self.check(&known, login, credentials, client).await?
+            self.check(&known, login, credentials, suspect).await?
         } else {
             Outcome::Wrong
         };
@@ -185,7 +187,7 @@ impl Logins {
         known: &Arc<Known>,
         login: Fingerprint,
         credentials: Credentials,
-        client: IpAddr,
+        suspect: Option<IpAddr>,
     ) -> Result<Outcome, LoginError> {
         let mut answer = {
             let mut flights = known.flights();
@@ -200,7 +202,7 @@ impl Logins {
                     self.metrics.looked_up(Lookup::Checked);
                     let (lands, answer) = watch::channel(None);
                     place.insert(answer.clone());
-                    self.take_off(Arc::clone(known), login, credentials, client, lands);
+                    self.take_off(Arc::clone(known), login, credentials, suspect, lands);
                     answer
                 }
             }
@@ -216,14 +218,14 @@ impl Logins {
         known: Arc<Known>,
         login: Fingerprint,
         credentials: Credentials,
-        client: IpAddr,
+        suspect: Option<IpAddr>,
         lands: watch::Sender<Option<Outcome>>,
     ) {
         let (workers, throttle) = (Arc::clone(&self.workers), Arc::clone(&self.throttle));
         tokio::spawn(async move {
             let permit = workers.acquire_owned().await;
             let checked = async {
-                if let Some(wait) = throttle.wait(client) {
+                if let Some(wait) = suspect.and_then(|suspect| throttle.wait(suspect)) {
                     return Some(Outcome::Throttled(wait));
                 }
                 let users = Arc::clone(&known);

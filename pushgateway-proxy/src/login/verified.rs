@@ -60,6 +60,14 @@ impl Verified {
         self.logins().get(login).filter(|(_, expires)| *expires > Instant::now()).map(|(user, _)| Arc::clone(user))
     }
 
+    /// Returns whether this login was verified at some time, though it has to be once more.
+    ///
+    /// Nobody who guesses has such a one, so it need not wait for those who do.
+    #[must_use]
+    pub fn has_seen(&self, login: &Fingerprint) -> bool {
+        self.logins().contains_key(login)
+    }
+
     /// Remembers that `login` is the one of `user`.
     pub fn remember(&self, login: Fingerprint, user: Arc<str>) {
         if self.lifetime.is_zero() {
@@ -94,7 +102,7 @@ mod tests {
         }
         assert!(verified.find(&Fingerprints::new().unwrap().of("prom", b"secret")).is_none(), "another key");
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert!(verified.find(&good).is_none());
+        assert!(verified.find(&good).is_none() && verified.has_seen(&good));
     }
 
     #[tokio::test(start_paused = true)]
