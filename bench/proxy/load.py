@@ -24,7 +24,7 @@ options = parser.parse_args()
 
 targets = json.load(open(os.path.join(options.work, "targets.json")))
 if options.only:
-    targets = [t for t in targets if t["process"] is None or any(word in t["name"] for word in options.only.split(","))]
+    targets = [t for t in targets if t["process"] is None or any(word in t["name"] for word in options.only.split(";"))]
 body = os.path.join(options.work, "body.prom")
 with open(body, "w") as file:
     # Forty series of a host, with labels and figures as an exporter writes them.

@@ -59,8 +59,16 @@ async fn a_push_becomes_series_with_the_labels_of_its_path() {
     let removal = gate.exchange(&at("/metrics/job/host", "").replace("PUT ", "DELETE ")).await;
     assert!(removal.starts_with("HTTP/1.1 405 ") && removal.contains("VictoriaMetrics keeps"), "{removal}");
 
-    store.get("/internal/force_flush").await;
-    let stored = store.get("/api/v1/export?match[]={job=\"host\"}").await.unwrap();
+    let mut stored = String::new();
+    // It shows what it has taken once it has written it down.
+    for _ in 0..200 {
+        store.get("/internal/force_flush").await;
+        stored = store.get("/api/v1/export?match[]={job=\"host\"}").await.unwrap();
+        if stored.contains("push_time_seconds") && stored.contains(r#""__name__":"m""#) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert!(stored.contains(r#""__name__":"m""#) && stored.contains(r#""b":"c""#), "{stored}");
     assert!(stored.contains(r#""instance":"web 1""#) && !stored.contains("forged"), "{stored}");
     assert!(stored.contains(r#""__name__":"push_time_seconds""#), "{stored}");
