@@ -25,7 +25,10 @@ fn start(cli: Cli) -> Result<(), Failure> {
         println!("{}", Proxy::check(&config).map_err(Failure::configuration)?);
         return Ok(());
     }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    // One thread: several would wake each other for every push, which costs more than the push. Passwords, and bodies that
+    // take long, are looked at on threads of their own.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(run(config))
 }
 
