@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -54,6 +55,8 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
 const TURNED_AWAY: usize = 64;
 /// More headers than anybody sends, and few enough to be read at once.
 const HEADERS: usize = 256;
+/// After a stop, a connection on which nothing has been asked yet has so long to ask.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// After an accept that failed for want of file descriptors there is nothing to do but wait for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -183,7 +186,7 @@ impl Door {
             forwards: speaks_for_others && !self.proxy_protocol,
             certificate_user,
         };
-        self.converse(tls, visitor, place).await
+        self.converse(tls, visitor, place, stop).await
     }
 
     fn take(&self, client: Option<IpAddr>, stop: &CancellationToken) -> io::Result<Place> {
@@ -205,12 +208,14 @@ impl Door {
         tls: tokio_rustls::server::TlsStream<TcpStream>,
         visitor: Visitor,
         place: Place,
+        stop: &CancellationToken,
     ) -> io::Result<()> {
-        let phase = Phase::default();
+        let (phase, has_asked) = (Phase::default(), AtomicBool::new(false));
         let guest = Guest::new(tls, self.patience, phase.clone());
-        let (visitor, place, phase) = (&visitor, &place, &phase);
+        let (visitor, place, phase, has_asked) = (&visitor, &place, &phase, &has_asked);
         let answer = service_fn(move |request| async move {
             place.is_busy();
+            has_asked.store(true, Ordering::Relaxed);
             let response = if phase.is_busy() {
                 self.gate.refuse(visitor, request, Refusal::Head("the length of the body is told more than once"))
             } else {
@@ -224,6 +229,12 @@ impl Door {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = place.leave().cancelled() => {
+                if stop.is_cancelled() && !has_asked.load(Ordering::Relaxed) {
+                    // The hands were shaken, so a push is on its way.
+                    if let Ok(ended) = timeout(FIRST_REQUEST, connection.as_mut()).await {
+                        return ended.map_err(io::Error::other);
+                    }
+                }
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }

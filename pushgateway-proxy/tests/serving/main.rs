@@ -82,6 +82,22 @@ async fn a_request_in_hand_is_answered_after_the_stop_began() {
 }
 
 #[tokio::test]
+async fn a_push_that_was_on_its_way_when_the_stop_began_is_answered() {
+    let gate = Gate::start(|_| ()).await;
+    let mut host = gate.connect().await.unwrap();
+    let address = gate.address;
+
+    let stopped = tokio::spawn(gate.stops());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    host.write_all(push("m 1\n").as_bytes()).await.unwrap();
+
+    assert!(read_all(&mut host).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    stopped.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_client_that_dawdles_is_told_so_and_let_go() {
     let mut gate = Gate::start(|config| config.request_timeout = Duration::from_millis(200)).await;
 
