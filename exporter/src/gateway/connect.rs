@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use rustls::CertificateError;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -73,6 +73,10 @@ fn trouble(origin: String, error: &io::Error) -> PushError {
         }
         Some(rustls::Error::InvalidMessage(_)) => {
             "what answers there does not speak TLS; is the port right, and should PUSHGATEWAY_URL begin with http://?"
+                .to_owned()
+        }
+        Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)) => {
+            "the gate lets no connection from this host's address in; it must be on its allowlist (proxy.allow)"
                 .to_owned()
         }
         Some(other) => other.to_string(),
