@@ -28,7 +28,7 @@ use crate::discord::{Discord, Limits};
 
 pub use authority::{Authority, Validity};
 pub use binaries::ours;
-pub use gate::{Framing, Knock, Reply, knock};
+pub use gate::{Framing, Knock, Reply, knock, knock_twice};
 pub use host::{Host, Pushing};
 pub use process::{Ended, Launch, run};
 pub use stages::Front;
@@ -134,6 +134,14 @@ impl World {
     /// Sends `push` to the gate.
     pub async fn knock(&self, push: &Knock) -> std::io::Result<Reply> {
         knock(local(&self.addresses.gate), &self.ca(), push).await
+    }
+
+    /// Sends two requests in one breath on one connection, and returns the statuses that come back.
+    ///
+    /// # Errors
+    /// As [`World::knock`].
+    pub async fn knock_twice(&self, first: &Knock, second: &Knock) -> std::io::Result<Vec<u16>> {
+        knock_twice(local(&self.addresses.gate), &self.ca(), first, second).await
     }
 
     /// Hands alerts to Alertmanager, as Prometheus would.

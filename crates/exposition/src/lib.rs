@@ -22,6 +22,7 @@ pub mod encoding;
 pub mod loose;
 pub mod protobuf;
 
+mod check;
 mod error;
 mod escape;
 mod families;
@@ -41,6 +42,7 @@ mod strict;
 mod text;
 mod value;
 
+pub use check::{Outline, check};
 pub use error::{ParseError, Place};
 pub use families::Families;
 pub use family::Family;

@@ -176,7 +176,7 @@ impl World {
             .collect();
         let main = format!(
             "daemon off;\n# One process: there is no worker that could outlive it.\nmaster_process off;\n\
-             pid {folder}/nginx.pid;\nerror_log stderr info;\nevents {{}}\nhttp {{\n\
+             pid {folder}/nginx.pid;\nerror_log stderr info;\nevents {{ worker_connections 2048; }}\nhttp {{\n\
              \x20   access_log {logs}/nginx-access.log;\n{temporary}    include {site};\n}}\n",
             logs = self.path("logs"),
             site = site.display(),

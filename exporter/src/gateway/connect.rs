@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use rustls::CertificateError;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -81,6 +81,10 @@ fn trouble(origin: String, names: &'static Names, error: &io::Error) -> PushErro
                 "what answers there does not speak TLS; is the port right, and should {} begin with http://?",
                 names.url
             )
+        }
+        Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)) => {
+            "the gate lets no connection from this host's address in; it must be on its allowlist (proxy.allow)"
+                .to_owned()
         }
         Some(other) => other.to_string(),
         None if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {

@@ -149,6 +149,23 @@ async fn a_port_that_speaks_no_tls_is_told() {
     served.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_gate_that_does_not_know_this_hosts_address_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_buf(&mut Vec::new()).await.unwrap();
+        // The alert `access_denied`, as our own gate sends it before a handshake.
+        stream.write_all(&[0x15, 3, 3, 0, 2, 2, 0x31]).await.unwrap();
+        stream
+    });
+    let gateway = gateway([("PUSHGATEWAY_URL", url.as_str()), ("PUSHGATEWAY_INSECURE", "1")]).unwrap();
+    let error = gateway.put(String::new()).await.unwrap_err().to_string();
+    assert!(error.contains("from this host's address") && error.contains("allowlist"), "{error}");
+    served.await.unwrap();
+}
+
 #[test]
 fn a_file_that_holds_no_certificate_is_refused() {
     let directory = tempfile::tempdir().unwrap();
