@@ -80,7 +80,7 @@ impl Arguments {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
     use crate::cli::{Cli, Command};
     use clap::Parser;
 
