@@ -94,6 +94,23 @@ pub enum Sync {
 }
 
 impl Config {
+    /// Returns the settings under the names that a Pushgateway's flags have, for those who read them from its API.
+    #[must_use]
+    pub fn flags(&self, listen: SocketAddr) -> Vec<(&'static str, String)> {
+        let data = self.data.as_ref().map(|data| data.display().to_string());
+        vec![
+            ("persistence.file", data.unwrap_or_default()),
+            ("persistence.interval", "0s".to_owned()),
+            ("push.disable-consistency-check", (!self.consistency_check).to_string()),
+            ("web.enable-admin-api", self.admin_api.to_string()),
+            ("web.enable-lifecycle", self.lifecycle_api.to_string()),
+            ("web.external-url", String::new()),
+            ("web.listen-address", listen.to_string()),
+            ("web.route-prefix", self.route_prefix.as_str().to_owned()),
+            ("web.telemetry-path", self.telemetry_path.as_str().to_owned()),
+        ]
+    }
+
     /// Refuses numbers with which nothing could ever pass, and times that no clock can add up.
     ///
     /// # Errors

@@ -1,0 +1,347 @@
+//! The files of a store: a snapshot, and the log of what happened since.
+//!
+//! ```text
+//! DATA/lock                 one process at a time
+//! DATA/snapshot-00000007    all groups as they were when log 7 began
+//! DATA/log-00000007 …       every change since, in its order
+//! DATA/….damaged-<time>     what could not be read, as it was found
+//! ```
+//!
+//! A file that is damaged is never written to again: what can be read of it is read, all of it goes into a new snapshot, and
+//! the file is set aside under another name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+use tracing::{error, info};
+
+use crate::store::group::Group;
+use crate::store::record::{self, Broken, HEADER_BYTES, MAGIC, Record};
+use crate::store::state::State;
+
+const LOG: u8 = b'L';
+const SNAPSHOT: u8 = b'S';
+/// A snapshot is written in pieces of about this size.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// The log that is being written.
+#[derive(Debug)]
+pub struct Disk {
+    dir: PathBuf,
+    log: File,
+    number: u64,
+    /// Up to here all is well.
+    offset: u64,
+    /// Held for as long as the store is open.
+    _lock: File,
+}
+
+/// What was found at a start.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files that were damaged, under the names that they have now.
+    pub damaged: Vec<PathBuf>,
+    /// Bytes of logs that were read.
+    pub log_bytes: u64,
+}
+
+impl Disk {
+    /// Reads all that is there into `state`, and begins a new log.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or another process has it.
+    pub fn open(dir: &Path, state: &mut State) -> anyhow::Result<(Self, Found)> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+        let lock = lock(dir)?;
+        let (snapshots, logs) = (numbers(dir, "snapshot-")?, numbers(dir, "log-")?);
+        let mut damaged = Vec::new();
+        let mut found = Found::default();
+
+        let mut base = 0;
+        for number in snapshots.iter().rev() {
+            let path = path(dir, "snapshot-", *number);
+            match read_snapshot(&path)? {
+                Ok(groups) => {
+                    groups.into_iter().for_each(|record| record.apply(state));
+                    base = *number;
+                    break;
+                }
+                Err(broken) => {
+                    error!("{} is damaged ({broken:?}): an older one is looked for", path.display());
+                    damaged.push(path);
+                }
+            }
+        }
+        // Without its snapshot, the part of a damaged one that reads is better than nothing.
+        if base == 0
+            && let Some(path) = damaged.first()
+        {
+            salvage(path, state)?;
+        }
+        for number in logs.iter().filter(|number| **number >= base || base == 0) {
+            let path = path(dir, "log-", *number);
+            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            found.log_bytes += bytes.len() as u64;
+            if let Err(broken) = replay(&bytes, state) {
+                error!("{} is damaged ({broken:?}): what can be read of it was read", path.display());
+                damaged.push(path);
+            }
+        }
+
+        let number = snapshots.iter().chain(&logs).max().copied().unwrap_or(0) + 1;
+        if !damaged.is_empty() {
+            // First what was read is safe, then the file it came from leaves its place.
+            write_snapshot(dir, number, &groups(state)).context("cannot write what was read from a damaged file")?;
+            for path in &damaged {
+                found.damaged.push(set_aside(path)?);
+            }
+            remove_before(dir, number)?;
+        }
+        let log = new_log(dir, number).with_context(|| format!("cannot begin a log in {}", dir.display()))?;
+        info!("opened {}: {} group(s)", dir.display(), state.group_count());
+        Ok((Self { dir: dir.to_owned(), log, number, offset: HEADER_BYTES as u64, _lock: lock }, found))
+    }
+
+    /// Adds records to the log: all of them or, as far as anybody will ever read, none.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    pub fn append(&mut self, records: &[u8]) -> io::Result<()> {
+        let written = self.log.write_all_at(records, self.offset);
+        match written {
+            Ok(()) => self.offset += records.len() as u64,
+            // Half a record would look as if the process had been killed. The next write covers it, if this does not help.
+            Err(_) => drop(self.log.set_len(self.offset)),
+        }
+        written
+    }
+
+    /// Forces the log to the medium.
+    ///
+    /// # Errors
+    /// When the medium does not take it. What was written before may be lost then, whatever a second try says.
+    pub fn sync(&self) -> io::Result<()> {
+        self.log.sync_data()
+    }
+
+    /// Returns how long the log is.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        self.offset
+    }
+
+    /// Begins a new log, and returns what writes the snapshot that goes with it: the groups as they are now.
+    ///
+    /// # Errors
+    /// When the disk takes no new file.
+    pub fn rotate(&mut self, state: &State) -> io::Result<Snapshot> {
+        let number = self.number + 1;
+        self.log = new_log(&self.dir, number)?;
+        self.number = number;
+        self.offset = HEADER_BYTES as u64;
+        Ok(Snapshot { dir: self.dir.clone(), number, groups: groups(state) })
+    }
+}
+
+/// A snapshot to be written, away from the log.
+#[derive(Debug)]
+pub struct Snapshot {
+    dir: PathBuf,
+    number: u64,
+    groups: Vec<Arc<Group>>,
+}
+
+impl Snapshot {
+    /// Writes it and removes the files that it replaces. Returns its bytes.
+    ///
+    /// # Errors
+    /// When the disk does not take it; the files that it would replace are still there then.
+    pub fn write(self) -> io::Result<u64> {
+        let bytes = write_snapshot(&self.dir, self.number, &self.groups)?;
+        remove_before(&self.dir, self.number)?;
+        Ok(bytes)
+    }
+}
+
+fn groups(state: &State) -> Vec<Arc<Group>> {
+    state.slots().iter().flatten().cloned().collect()
+}
+
+fn path(dir: &Path, prefix: &str, number: u64) -> PathBuf {
+    dir.join(format!("{prefix}{number:08}"))
+}
+
+/// Returns the numbers of the files with this prefix, smallest first.
+fn numbers(dir: &Path, prefix: &str) -> anyhow::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot look into {}", dir.display()))? {
+        let name = entry.with_context(|| format!("cannot look into {}", dir.display()))?.file_name();
+        numbers
+            .extend(name.to_str().and_then(|name| name.strip_prefix(prefix)).and_then(|rest| rest.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join("lock");
+    let file = private(true).create(true).truncate(false).open(&path);
+    let file = file.with_context(|| format!("cannot write in the data directory {}", dir.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            bail!("another process has the data directory {}; stop it first, or give this one its own", dir.display())
+        }
+        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// Files that nobody else may read: labels and values may tell more of a host than others should know.
+fn private(write: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(write).mode(0o600);
+    options
+}
+
+fn new_log(dir: &Path, number: u64) -> io::Result<File> {
+    let path = path(dir, "log-", number);
+    let file = private(true).create_new(true).open(&path)?;
+    let begun = file.write_all_at(&record::header(LOG, number), 0).and_then(|()| file.sync_all());
+    if let Err(error) = begun.and_then(|()| sync_dir(dir)) {
+        // Nothing is in it, and the next try wants the name.
+        let _ = fs::remove_file(&path);
+        return Err(error);
+    }
+    Ok(file)
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Returns the records behind a file's header.
+fn body(bytes: &[u8], kind: u8) -> Result<&[u8], Broken> {
+    match bytes.split_at_checked(HEADER_BYTES) {
+        Some((header, body)) if header.starts_with(&MAGIC) && header.get(MAGIC.len()) == Some(&kind) => Ok(body),
+        Some(_) => Err(Broken::Content),
+        None => Err(Broken::Torn),
+    }
+}
+
+/// Makes the changes of a log. Behind a record that is broken in itself the next one is looked for.
+fn replay(bytes: &[u8], state: &mut State) -> Result<(), Broken> {
+    let mut rest = body(bytes, LOG)?;
+    let mut result = Ok(());
+    loop {
+        match record::next(&mut rest) {
+            Ok(Some(record)) => record.apply(state),
+            Ok(None) => return result,
+            Err(Broken::Torn) => return Err(Broken::Torn),
+            Err(broken) => {
+                result = Err(broken);
+                rest = match record::skip(rest) {
+                    Some(rest) => rest,
+                    None => return result,
+                };
+            }
+        }
+    }
+}
+
+/// Reads a whole snapshot, or says why it is none.
+fn read_snapshot(path: &Path) -> anyhow::Result<Result<Vec<Record>, Broken>> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut rest = match body(&bytes, SNAPSHOT) {
+        Ok(rest) => rest,
+        Err(broken) => return Ok(Err(broken)),
+    };
+    let mut records = Vec::new();
+    loop {
+        match record::next(&mut rest) {
+            Ok(Some(Record::End(groups))) if groups == records.len() as u64 && rest.is_empty() => {
+                return Ok(Ok(records));
+            }
+            Ok(Some(record @ Record::Group(_))) => records.push(record),
+            Ok(Some(_)) => return Ok(Err(Broken::Content)),
+            Ok(None) => return Ok(Err(Broken::Torn)),
+            Err(broken) => return Ok(Err(broken)),
+        }
+    }
+}
+
+/// Takes what can be read of a damaged snapshot.
+fn salvage(path: &Path, state: &mut State) -> anyhow::Result<()> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut rest = body(&bytes, SNAPSHOT).unwrap_or_default();
+    loop {
+        match record::next(&mut rest) {
+            Ok(Some(record)) => record.apply(state),
+            Ok(None) | Err(Broken::Torn) => return Ok(()),
+            Err(_) => match record::skip(rest) {
+                Some(behind) => rest = behind,
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+/// Gives a damaged file another name, and returns it.
+fn set_aside(path: &Path) -> anyhow::Result<PathBuf> {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".damaged-{time}"));
+    let aside = PathBuf::from(name);
+    fs::rename(path, &aside).with_context(|| format!("cannot set {} aside", path.display()))?;
+    error!("{} was set aside as {}", path.display(), aside.display());
+    Ok(aside)
+}
+
+fn write_snapshot(dir: &Path, number: u64, groups: &[Arc<Group>]) -> io::Result<u64> {
+    let temporary = dir.join("snapshot.new");
+    let written = write_groups(&temporary, number, groups);
+    if written.is_err() {
+        // It may be what fills the disk.
+        let _ = fs::remove_file(&temporary);
+    }
+    let bytes = written?;
+    fs::rename(&temporary, path(dir, "snapshot-", number))?;
+    sync_dir(dir)?;
+    Ok(bytes)
+}
+
+fn write_groups(path: &Path, number: u64, groups: &[Arc<Group>]) -> io::Result<u64> {
+    let mut file = private(true).create(true).truncate(true).open(path)?;
+    let mut piece = record::header(SNAPSHOT, number);
+    let mut bytes = 0;
+    for group in groups {
+        record::group(group, &mut piece);
+        if piece.len() >= PIECE_BYTES {
+            file.write_all(&piece)?;
+            bytes += piece.len() as u64;
+            piece.clear();
+        }
+    }
+    record::end(groups.len() as u64, &mut piece);
+    file.write_all(&piece)?;
+    file.sync_all()?;
+    Ok(bytes + piece.len() as u64)
+}
+
+/// Removes the files that the snapshot of this number replaces.
+fn remove_before(dir: &Path, number: u64) -> io::Result<()> {
+    for prefix in ["snapshot-", "log-"] {
+        let numbers = numbers(dir, prefix).map_err(io::Error::other)?;
+        for old in numbers.into_iter().filter(|old| *old < number) {
+            fs::remove_file(path(dir, prefix, old))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
