@@ -8,11 +8,57 @@ use std::sync::Arc;
 
 use exposition::{Histogram, Kind, Summary, Value};
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 use serde::Deserialize;
 
+use crate::config::Config;
 use crate::grouping::{GroupKey, GroupingError};
+use crate::metrics::Metrics;
+use crate::store::Store;
+use crate::store::change::{Change, Outcome};
 use crate::store::group::{Family, Group, Nanoseconds, PUSH_FAILURE_TIME, PUSH_TIME, Series, is_stamp};
 use crate::store::labels;
+
+/// What came of an import.
+#[derive(Debug, Default, Deserialize)]
+pub struct Imported {
+    /// Groups that are here now as they were there.
+    #[serde(rename = "imported")]
+    pub taken: usize,
+    /// Groups that were pushed to here later than there, and stay.
+    pub newer_here: usize,
+    /// Groups that do not fit to what is here, and why.
+    pub refused: Vec<String>,
+}
+
+impl Imported {
+    /// Reads the answer of `/api/v1/admin/import`.
+    ///
+    /// # Errors
+    /// When it is another one.
+    pub fn of_answer(text: &str) -> serde_json::Result<Self> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: Imported,
+        }
+        serde_json::from_str::<Answer>(text).map(|answer| answer.data)
+    }
+}
+
+/// Takes the groups of an answer of `/api/v1/metrics` into the data directory of a store that is not running.
+///
+/// # Errors
+/// When the answer is none, or the directory cannot be used.
+pub async fn into_directory(config: &Config, body: &[u8]) -> anyhow::Result<Imported> {
+    let groups = groups(body)?;
+    let store = Store::open(crate::settings(config), Metrics::register(&mut Registry::default()))?;
+    let outcome = store.change(Change::Import(groups)).await?;
+    tokio::task::spawn_blocking(move || drop(store)).await?;
+    match outcome {
+        Outcome::Imported { taken, newer_here, refused } => Ok(Imported { taken, newer_here, refused }),
+        other => anyhow::bail!("the import came out otherwise than it can: {other:?}"),
+    }
+}
 
 /// Why a body holds no groups.
 #[derive(Debug, thiserror::Error)]

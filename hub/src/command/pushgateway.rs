@@ -8,13 +8,15 @@ use ::config::SectionError;
 use ::config::exit::Failure;
 use ::pushgateway::{Config, Pushgateway};
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, Subcommand};
 use daemon::{Admin, Lifecycle};
 use prometheus_client::registry::Registry;
 
+pub mod import;
+
 /// What differs by machine; the rest stands in the section `pushgateway:` of the file.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = false)]
 pub struct Arguments {
     /// Where hosts push to and Prometheus scrapes [default: 127.0.0.1:9091]
     #[arg(long, env = "NOROSHI_PUSHGATEWAY_LISTEN", value_name = "ADDRESS")]
@@ -28,12 +30,23 @@ pub struct Arguments {
     /// Check the configuration, say what is wrong, and leave
     #[arg(long)]
     pub check: bool,
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<Other>,
+}
+
+/// What can be done beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Other {
+    /// Take over the groups of another Pushgateway, with the times of their pushes
+    Import(import::Arguments),
 }
 
 const EXAMPLES: &str = "\
 Examples:
   noroshi pushgateway --data /var/lib/noroshi/pushgateway
   echo 'backup_done 1' | curl --data-binary @- http://127.0.0.1:9091/metrics/job/backup
+  noroshi pushgateway import http://old-gateway:9091 --data /var/lib/noroshi/pushgateway
 
 Routes, limits and durability (route_prefix, body_limit, sync, expire_after, …) stand in the configuration file.";
 
@@ -44,7 +57,10 @@ Routes, limits and durability (route_prefix, body_limit, sync, expire_after, …
 #[expect(clippy::print_stdout, reason = "the result of --check")]
 pub fn run(arguments: Arguments, file: Option<&Path>) -> Result<(), Failure> {
     let check = arguments.check;
-    let config = arguments.settings(file).map_err(Failure::configuration)?;
+    let (config, command) = arguments.settings(file).map_err(Failure::configuration)?;
+    if let Some(Other::Import(arguments)) = command {
+        return import::run(&arguments, config);
+    }
     if check {
         println!("{}", Pushgateway::check(&config).map_err(Failure::configuration)?);
         return Ok(());
@@ -69,12 +85,12 @@ async fn serve(config: Config) -> Result<(), Failure> {
 
 impl Arguments {
     /// Reads the file and lays flags and environment over it.
-    fn settings(self, file: Option<&Path>) -> Result<Config, SectionError> {
+    fn settings(self, file: Option<&Path>) -> Result<(Config, Option<Other>), SectionError> {
         let mut config: Config = ::config::section::load("pushgateway", file)?;
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
         config.data = self.data.or(config.data);
-        Ok(config)
+        Ok((config, self.command))
     }
 }
 
@@ -91,7 +107,7 @@ mod tests {
         let line = ["noroshi", "pushgateway", "--data", "b"];
         let Command::Pushgateway(arguments) = Cli::try_parse_from(line).unwrap().command;
 
-        let config = arguments.settings(Some(file.path())).unwrap();
+        let (config, _) = arguments.settings(Some(file.path())).unwrap();
 
         assert_eq!(config.listen.to_string(), "1.2.3.4:5");
         assert_eq!((config.data, config.sync), (Some("b".into()), ::pushgateway::Sync::Never));

@@ -1,0 +1,7 @@
+//! `noroshi pushgateway` from outside: against the real Pushgateway, under a real Prometheus, killed, and on a full disk.
+
+mod differential;
+mod durability;
+mod gateway;
+mod import;
+mod scraped;
