@@ -148,7 +148,6 @@ const BODIES: &[&str] = &[
     "# TYPE h histogram\nh_count 1\n# TYPE h_count gauge\n",
     "go_goroutines 1\n",
     "go_gc_duration_seconds_sum 1\n",
-    "push_time_seconds 5\n# TYPE push_failure_time_seconds counter\npush_failure_time_seconds{x=\"1\"} 6\n",
     "z 1\nm 1\na 1\n",
     "<html></html>\n",
     "{\"a\": 1}\n",
@@ -177,6 +176,8 @@ fn requests() -> Vec<Request> {
         add("PUT", &format!("/metrics/job/body/n/{number}"), &[], body.as_bytes());
         add("POST", "/metrics/job/body/instance/i/x/url", &[], body.as_bytes());
     }
+    let stamps = "push_time_seconds 5\n# TYPE push_failure_time_seconds counter\npush_failure_time_seconds{x=\"1\"} 6\n";
+    add("POST", "/metrics/job/stamps", &[], stamps.as_bytes());
     // One group's push against another's.
     for (target, body) in [
         ("/metrics/job/t/g/1", "# TYPE t counter\nt 1\n"),
@@ -212,7 +213,7 @@ fn requests() -> Vec<Request> {
     ] {
         add("POST", "/metrics/job/pb", &[("Content-Type", PROTOBUF)], body);
     }
-    let gzipped = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03K\x540\xe4\x02\x00\x94\x80\xc6\x8b\x04\x00\x00\x00";
+    let gzipped = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x54\x30\xe4\x02\x00\x36\xe7\x1b\xbc\x04\x00\x00\x00";
     for (encoding, body) in
         [("gzip", &gzipped[..]), ("gzip", b""), ("gzip", b"a 1\n"), ("gzip", &gzipped[..6]), ("identity", b"a 1\n")]
     {
@@ -228,11 +229,11 @@ fn requests() -> Vec<Request> {
 fn seen(answer: &Answer) -> String {
     let header = |name| answer.header(name).unwrap_or_default().to_owned();
     let text = answer.text();
-    // Which of two contradicting series is named depends on the order of a map, in the original.
-    let text = if text.contains("is not a ") || text.contains("error(s) occurred") {
-        text.split(" { ").next().unwrap_or_default().split(" error(s)").next().unwrap_or_default().to_owned()
-    } else {
-        text
+    // Which of two contradicting families is named, and so how many series, depends on the order of a map in the original.
+    let chance = ["is not a ", "error(s) occurred", "collides with"];
+    let text = match text.split_once("existing metrics: ") {
+        Some((begin, reason)) if chance.iter().any(|word| reason.contains(word)) => begin.to_owned(),
+        _ => text,
     };
     let kind = if answer.status == 200 && text.is_empty() { String::new() } else { header("content-type") };
     format!(
@@ -265,7 +266,8 @@ fn groups(gateway: &Running) -> Vec<String> {
                 }
             }
         }
-        groups.push(group.to_string());
+        // Ours prints a negative zero as it does on the page for Prometheus.
+        groups.push(group.to_string().replace("\"-0\"", "\"0\""));
     }
     groups.sort();
     groups
@@ -292,5 +294,8 @@ fn the_real_pushgateway_and_ours_answer_alike() {
     println!("{asked} requests, {differ} answers differ");
     assert!(differences.is_empty(), "{differ} of {asked} differ:\n{}", differences.join("\n"));
     assert_eq!(ours.pushed_lines(), real.pushed_lines());
-    assert_eq!(groups(&ours), groups(&real));
+    let (ours, real) = (groups(&ours), groups(&real));
+    let missing: Vec<_> = real.iter().filter(|group| !ours.contains(group)).collect();
+    let too_many: Vec<_> = ours.iter().filter(|group| !real.contains(group)).collect();
+    assert!(missing.is_empty() && too_many.is_empty(), "real {missing:#?}\nours {too_many:#?}");
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,11 +16,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command`, which will listen at `address`, and waits until it answers.
+    /// Starts `command`, which will listen at `address`, and waits until it answers 200 at `ready`.
     ///
     /// # Panics
     /// When it is not installed, or does not answer within half a minute.
-    pub fn start(mut command: Command, address: SocketAddr, log: &Path) -> Self {
+    pub fn start(mut command: Command, address: SocketAddr, ready: &str, log: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let program = command.get_program().to_owned();
@@ -29,7 +29,7 @@ impl Running {
         });
         let mut running = Self { child, address };
         let begin = Instant::now();
-        while !running.try_request("GET", "/-/ready", &[], b"").is_ok_and(|answer| answer.status == 200) {
+        while !running.try_request("GET", ready, &[], b"").is_ok_and(|answer| answer.status == 200) {
             if let Some(status) = running.child.try_wait().unwrap() {
                 panic!("{} ended: {status}", program.display());
             }
@@ -180,7 +180,13 @@ pub fn ours(dir: &Path, address: SocketAddr, section: &str) -> Command {
 /// Starts ours.
 pub fn start_ours(dir: &Path, section: &str) -> Running {
     let address = free_address();
-    Running::start(ours(dir, address, section), address, &dir.join("ours.log"))
+    start_ours_below("", dir, address, section)
+}
+
+/// Starts ours with all its paths below `prefix`.
+pub fn start_ours_below(prefix: &str, dir: &Path, address: SocketAddr, section: &str) -> Running {
+    let section = format!("route_prefix: '{prefix}/', {section}");
+    Running::start(ours(dir, address, &section), address, &format!("{prefix}/-/ready"), &dir.join("ours.log"))
 }
 
 /// Starts the real one.
@@ -188,7 +194,7 @@ pub fn start_real(dir: &Path, more: &[&str]) -> Running {
     let address = free_address();
     let mut command = Command::new("prometheus-pushgateway");
     command.arg(format!("--web.listen-address={address}")).arg("--persistence.file=").args(more).current_dir(dir);
-    Running::start(command, address, &dir.join("real.log"))
+    Running::start(command, address, "/-/ready", &dir.join("real.log"))
 }
 
 /// Waits for so many milliseconds: other processes know no paused clock.

@@ -45,7 +45,7 @@ fn the_groups_of_the_real_pushgateway_come_over_with_their_stamps() {
 
     let (code, said) = import(&[&url, "--data", data.to_str().unwrap()]);
 
-    assert_eq!((code, said.lines().last()), (Some(0), Some("7 group(s) imported, 0 were newer here")), "{said}");
+    assert!(code == Some(0) && said.contains("7 group(s) imported, 0 were newer here"), "{said}");
     let ours = start_ours(dir.path(), "admin_api: true");
     assert_eq!(groups(&ours), groups(&real));
     let stamps = |gateway: &Running| {
@@ -58,7 +58,7 @@ fn the_groups_of_the_real_pushgateway_come_over_with_their_stamps() {
     ours.request("POST", "/metrics/job/a", &[], b"m 7\n");
     real.request("POST", "/metrics/job/empty", &[], b"late 1\n");
     let (code, said) = import(&[&url, "--into", &format!("http://{}", ours.address)]);
-    assert_eq!((code, said.lines().last()), (Some(0), Some("1 group(s) imported, 6 were newer here")), "{said}");
+    assert!(code == Some(0) && said.contains("1 group(s) imported, 6 were newer here"), "{said}");
     let lines = ours.pushed_lines().join("\n");
     assert!(lines.contains("late{instance=\"\",job=\"empty\"} 1"), "{lines}");
     assert!(lines.contains("m{instance=\"\",job=\"a\"} 7"), "{lines}");

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::gateway::{Running, free_address, pause, start_ours};
+use crate::gateway::{Running, free_address, pause, start_ours, start_ours_below};
 
 fn value(prometheus: &Running, query: &str) -> Option<String> {
     let answer = prometheus.request("GET", &format!("/api/v1/query?query={query}"), &[], b"");
@@ -13,7 +13,7 @@ fn value(prometheus: &Running, query: &str) -> Option<String> {
 #[test]
 fn prometheus_reads_every_group_under_its_own_labels() {
     let dir = tempfile::tempdir().unwrap();
-    let ours = start_ours(dir.path(), "route_prefix: /push");
+    let ours = start_ours_below("/push", dir.path(), free_address(), "");
     for host in 0..300 {
         let body = format!("# TYPE load gauge\nload {host}\n# TYPE h histogram\nh_bucket{{le=\"1\"}} 1\nh_count 2\n");
         let target = format!("/push/metrics/job/host/instance/web-{host:03}");
@@ -30,7 +30,7 @@ fn prometheus_reads_every_group_under_its_own_labels() {
     let mut command = Command::new("prometheus");
     command.arg(format!("--config.file={}", config.display())).arg(format!("--web.listen-address={address}"));
     command.arg(format!("--storage.tsdb.path={}", dir.path().join("tsdb").display()));
-    let prometheus = Running::start(command, address, &dir.path().join("prometheus.log"));
+    let prometheus = Running::start(command, address, "/-/ready", &dir.path().join("prometheus.log"));
 
     let mut waited = 0;
     while value(&prometheus, "count(load)").as_deref() != Some("300") {

@@ -83,6 +83,9 @@ impl Routes {
             Some(below) if below.starts_with(b"/") => below,
             _ => return Route::Nowhere,
         };
+        if below == b"/api/v1" {
+            return Route::Elsewhere(301, [path, b"/"].concat());
+        }
         if let Some(place) = self.fixed(below) {
             return self.judge(method, place);
         }
@@ -133,6 +136,9 @@ impl Routes {
         let is_api = below.starts_with(b"/api/v1/") && *method == Method::OPTIONS;
         if is_api {
             return Route::Place(Place::Api);
+        }
+        if *method == Method::OPTIONS {
+            return Route::Nowhere;
         }
         let code = if *method == Method::GET { 301 } else { 307 };
         let elsewhere = |path: Vec<u8>| Route::Elsewhere(code, [self.prefix.as_bytes(), &path].concat());

@@ -121,6 +121,16 @@ impl Disk {
         written
     }
 
+    /// Sees whether the disk would take so many bytes, and leaves the log as it was.
+    ///
+    /// # Errors
+    /// When it would not.
+    pub fn probe(&mut self, bytes: usize) -> io::Result<()> {
+        let tried = self.log.write_all_at(&vec![0; bytes], self.offset).and_then(|()| self.log.sync_data());
+        let cleared = self.log.set_len(self.offset);
+        tried.and(cleared)
+    }
+
     /// Forces the log to the medium.
     ///
     /// # Errors

@@ -19,7 +19,6 @@ use crate::config::Sync;
 use crate::metrics::Metrics;
 use crate::store::change::{Change, Order, Outcome, Unavailable};
 use crate::store::disk::{Disk, Snapshot};
-use crate::store::record;
 use crate::store::state::{Before, State};
 use crate::store::trouble::Trouble;
 
@@ -48,6 +47,8 @@ pub struct Keeper {
     snapshot_bytes: u64,
     /// No snapshot is begun before.
     next_snapshot: Instant,
+    /// The disk is not tried before, and with so many bytes: those that it did not take.
+    next_try: (Instant, usize),
 }
 
 impl Keeper {
@@ -72,6 +73,7 @@ impl Keeper {
             snapshot: None,
             snapshot_bytes: 0,
             next_snapshot: Instant::now(),
+            next_try: (Instant::now(), 0),
         }
     }
 
@@ -120,6 +122,7 @@ impl Keeper {
         }
         let kept = if written.is_empty() { Ok(()) } else { self.keep(&written) };
         let kept = kept.map_err(|error| {
+            self.next_try = (Instant::now() + RETRY, written.len());
             let mut state = lock(&self.state);
             for (key, group) in undo.into_iter().rev() {
                 state.set(&key, group);
@@ -186,15 +189,26 @@ impl Keeper {
         if self.snapshot.as_ref().is_some_and(JoinHandle::is_finished) {
             self.settle_snapshot();
         }
-        if self.trouble.is_there() && self.disk.is_some() {
-            let mut nothing = Vec::new();
-            record::nothing(&mut nothing);
-            match self.keep(&nothing) {
-                Ok(()) => info!("the store can be written again"),
+        if self.trouble.is_there() && Instant::now() >= self.next_try.0 {
+            match self.try_again() {
+                Ok(()) => {
+                    self.trouble.clear();
+                    info!("the store can be written again");
+                }
                 Err(error) => self.trouble.set(&error),
             }
+            self.next_try.0 = Instant::now() + RETRY;
         }
         self.begin_snapshot();
+    }
+
+    /// Sees whether the disk takes as much as it did not take before.
+    fn try_again(&mut self) -> io::Result<()> {
+        if self.suspect {
+            return self.start_anew();
+        }
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        disk.probe(self.next_try.1)
     }
 
     fn begin_snapshot(&mut self) {

@@ -31,8 +31,6 @@ pub enum Record {
     Group(Box<Group>),
     /// Everything went.
     Wipe,
-    /// Nothing: written to see whether the disk takes something.
-    Nothing,
     /// The end of a snapshot, with the number of its groups.
     End(u64),
 }
@@ -88,14 +86,9 @@ pub fn wipe(out: &mut Vec<u8>) {
     framed(5, out, |_| {});
 }
 
-/// Writes that nothing happened.
-pub fn nothing(out: &mut Vec<u8>) {
-    framed(6, out, |_| {});
-}
-
 /// Writes the end of a snapshot of so many groups.
 pub fn end(groups: u64, out: &mut Vec<u8>) {
-    framed(7, out, |out| out.extend_from_slice(&groups.to_le_bytes()));
+    framed(6, out, |out| out.extend_from_slice(&groups.to_le_bytes()));
 }
 
 fn framed(kind: u8, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
@@ -144,8 +137,7 @@ fn read(content: &[u8]) -> Result<Record, Unreadable> {
         3 => Record::Delete { key: codec::read_key(bytes)? },
         4 => Record::Group(Box::new(codec::read_group(bytes)?)),
         5 => Record::Wipe,
-        6 => Record::Nothing,
-        7 => {
+        6 => {
             let (groups, rest) = bytes.split_first_chunk().ok_or(Unreadable)?;
             *bytes = rest;
             Record::End(u64::from_le_bytes(*groups))
@@ -177,7 +169,7 @@ impl Record {
                     state.set(&group.key, None);
                 }
             }
-            Self::Nothing | Self::End(_) => {}
+            Self::End(_) => {}
         }
     }
 }

@@ -153,14 +153,11 @@ proptest! {
                     let name = ["m", "m_count", "m_bucket", "n"][name];
                     let kind = ["gauge", "counter", "histogram", "summary"][kind];
                     let labels = ["", "{x=\"1\"}", "{instance=\"i\"}"][label];
-                    if !named.insert(name) {
+                    // In one body, `m_count` may be the count of `m`: another story, told above.
+                    if !named.insert(&name[..1]) {
                         continue;
                     }
                     let suffix = if matches!(kind, "histogram" | "summary") { "_count" } else { "" };
-                    // The reader takes `m_count` for the count of a histogram `m` before it, which is no fault of ours.
-                    if name.starts_with("m_") && named.contains("m") {
-                        continue;
-                    }
                     let help = ["", "one", "two"][help];
                     body += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix}{labels} 1\n");
                 }
