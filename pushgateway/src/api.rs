@@ -106,7 +106,7 @@ impl Api {
             return (refusal.answer(), None);
         }
         match place {
-            Place::Telemetry => (scrape::answer(self.store.view(), self.own.families(), &head.headers), None),
+            Place::Telemetry => (scrape::answer(self.store.view().await, self.own.families(), &head.headers), None),
             Place::Page => (page::answer(self, target, &head.headers), Some("status")),
             Place::Healthy => (self.health(), Some("healthy")),
             Place::Ready => (self.health(), Some("ready")),
@@ -232,7 +232,7 @@ impl Api {
             Ok(body) => body,
             Err(refusal) => return refusal.answer(),
         };
-        let groups = match tokio::task::block_in_place(|| import::groups(&body)) {
+        let groups = match push::aside(body.len(), move || import::groups(&body)).await {
             Ok(groups) => groups,
             Err(error) => return groups::failure(StatusCode::BAD_REQUEST, "bad_data", error),
         };

@@ -227,6 +227,15 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_example_holds_and_says_the_defaults() {
+        let example = include_str!("../../noroshi.example.yaml");
+        let config = parse(example).unwrap();
+        let kept_long = Config { expire_after: None, data: None, ..config.clone() };
+        assert_eq!(format!("{kept_long:?}"), format!("{:?}", Config::default()));
+        assert!(config.expire_after.is_some() && config.data.is_some());
+    }
+
+    #[test]
     fn a_prefix_loses_its_last_slash() {
         assert_eq!(parse("pushgateway: {route_prefix: /pfx/}").unwrap().route_prefix.as_str(), "/pfx");
         assert_eq!(parse("pushgateway: {route_prefix: /}").unwrap().route_prefix.as_str(), "");

@@ -162,7 +162,7 @@ fn split(text: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, GroupingError> {
     let mut pairs = BTreeMap::new();
     let Some((_, rest)) = text.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Ok(pairs) };
     let components: Vec<&[u8]> = rest.split(|byte| *byte == b'/').collect();
-    if components.len() % 2 != 0 {
+    if !components.len().is_multiple_of(2) {
         return Err(GroupingError::Odd(text.to_vec()));
     }
     for pair in components.chunks_exact(2) {
@@ -283,7 +283,7 @@ mod tests {
                 None => (JobForm::Plain, &rest[1..]),
             };
             let slash = rest.find('/').unwrap_or(rest.len());
-            let read = GroupKey::parse(form, rest[..slash].as_bytes(), rest[slash..].as_bytes()).unwrap();
+            let read = GroupKey::parse(form, &rest.as_bytes()[..slash], &rest.as_bytes()[slash..]).unwrap();
             assert_eq!(read, key, "{path}");
         }
     }

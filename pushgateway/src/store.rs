@@ -56,7 +56,7 @@ pub struct Settings {
 pub struct Store {
     state: Arc<Mutex<State>>,
     /// Serves one scrape at a time while it works out the order of what is new.
-    ordering: Mutex<()>,
+    ordering: Arc<Mutex<()>>,
     trouble: Arc<Trouble>,
     orders: Option<Sender<Order>>,
     keeper: Option<JoinHandle<()>>,
@@ -69,20 +69,22 @@ impl Store {
     /// When the directory cannot be used, or another process has it.
     pub fn open(settings: Settings, metrics: Metrics) -> anyhow::Result<Self> {
         let mut state = State::new(settings.reserved);
+        let trouble = Arc::new(Trouble::none(metrics.clone()));
         let mut disk = None;
         if let Some(dir) = &settings.data {
             let (opened, found) = Disk::open(dir, &mut state)?;
             metrics.damaged(found.damaged.len());
+            found.trouble.iter().for_each(|error| trouble.set(error));
             disk = Some(opened);
         }
         metrics.holds(state.group_count(), state.series_count());
-        let (state, trouble) = (Arc::new(Mutex::new(state)), Arc::new(Trouble::none(metrics.clone())));
+        let state = Arc::new(Mutex::new(state));
         let (orders, queue) = channel();
         let keeper =
             Keeper::new(Arc::clone(&state), disk, settings.sync, settings.sync_interval, Arc::clone(&trouble), metrics);
         let keeper = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run(&queue));
         let keeper = Some(keeper.context("cannot start the thread that keeps the store")?);
-        Ok(Self { state, ordering: Mutex::new(()), trouble, orders: Some(orders), keeper })
+        Ok(Self { state, ordering: Arc::new(Mutex::new(())), trouble, orders: Some(orders), keeper })
     }
 
     /// Makes a change, and returns when it is kept as `sync` says.
@@ -98,9 +100,13 @@ impl Store {
     }
 
     /// Returns all groups as they are at this moment, with the families in their order.
-    #[must_use]
-    pub fn view(&self) -> View {
-        View::of(&self.state, &self.ordering)
+    pub async fn view(&self) -> View {
+        let (state, ordering) = (Arc::clone(&self.state), Arc::clone(&self.ordering));
+        // After thousands of new groups this takes a tenth of a second, in which nobody should wait for this thread.
+        match tokio::task::spawn_blocking(move || View::of(&state, &ordering)).await {
+            Ok(view) => view,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// Returns the groups as they are at this moment.

@@ -176,7 +176,8 @@ fn requests() -> Vec<Request> {
         add("PUT", &format!("/metrics/job/body/n/{number}"), &[], body.as_bytes());
         add("POST", "/metrics/job/body/instance/i/x/url", &[], body.as_bytes());
     }
-    let stamps = "push_time_seconds 5\n# TYPE push_failure_time_seconds counter\npush_failure_time_seconds{x=\"1\"} 6\n";
+    let stamps =
+        "push_time_seconds 5\n# TYPE push_failure_time_seconds counter\npush_failure_time_seconds{x=\"1\"} 6\n";
     add("POST", "/metrics/job/stamps", &[], stamps.as_bytes());
     // One group's push against another's.
     for (target, body) in [

@@ -19,10 +19,13 @@ use crate::metrics::PushOutcome;
 use crate::store;
 use crate::store::candidate::Candidate;
 use crate::store::change::{Change, Check, Outcome};
+use crate::store::group::Nanoseconds;
 use crate::store::state::Mode;
 
 /// Bodies above this wait for each other, so that a few of them do not take all memory.
 const LARGE_BYTES: usize = 1024 * 1024;
+/// Work on fewer bytes takes less time than to hand it to another thread and back, or not much more.
+const ASIDE_BYTES: usize = 16 * 1024;
 /// So many of them at once.
 const LARGE_AT_ONCE: usize = 4;
 /// What a refusal begins with, whose push was well formed.
@@ -124,10 +127,20 @@ pub async fn read_body(gate: &Gate, headers: &HeaderMap, body: Body) -> Result<B
     match encoding {
         None => Ok(bytes),
         Some(encoding) => {
-            // It may take a tenth of a second for the largest, while others wait for this thread.
-            let decoded = tokio::task::block_in_place(|| encoding::decode(encoding, &bytes, limit));
+            let decoded = aside(bytes.len(), move || encoding::decode(encoding, &bytes, limit)).await;
             decoded.map(Bytes::from).map_err(Refusal::Decode)
         }
+    }
+}
+
+/// Does work on so many bytes: at once if they are few, otherwise where nobody waits for this thread.
+pub async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+    if bytes < ASIDE_BYTES {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
@@ -152,15 +165,22 @@ fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Refusal> {
     }
 }
 
-/// Reads the families of a body: protobuf where its type says so in all three words, text otherwise.
-fn parse<'page>(headers: &HeaderMap, body: &'page [u8]) -> Result<Vec<loose::Family<'page>>, Refusal> {
-    if is_protobuf(headers) {
+/// Reads the families of a body and makes them ready for the store.
+fn candidate(is_protobuf: bool, body: &[u8], key: &GroupKey, now: Nanoseconds) -> Result<Candidate, Refusal> {
+    let mut candidate = Candidate::new(&parse(is_protobuf, body)?, key, now);
+    candidate.encode();
+    Ok(candidate)
+}
+
+fn parse(is_protobuf: bool, body: &[u8]) -> Result<Vec<loose::Family<'_>>, Refusal> {
+    if is_protobuf {
         return loose::protobuf(body, &Limits::NONE).map_err(|error| Refusal::Malformed(error.fault.to_string()));
     }
     loose::text(body, &Limits::NONE)
         .map_err(|error: ParseError| Refusal::Malformed(format!("text format parsing error in {error}")))
 }
 
+/// Whether the type says protobuf in all three words; everything else is text.
 fn is_protobuf(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) else { return false };
     let mut parts = kind.split(';').map(str::trim);
@@ -199,15 +219,14 @@ async fn push(
         Ok(body) => body,
         Err(refusal) => return refused(&refusal),
     };
-    let now = store::now();
-    let mut candidate = match parse(headers, &body) {
-        Ok(families) => Candidate::new(&families, &key, now),
+    let (now, key, is_protobuf) = (store::now(), Arc::new(key), is_protobuf(headers));
+    let own = Arc::clone(&key);
+    let candidate = match aside(body.len(), move || candidate(is_protobuf, &body, &own, now)).await {
+        Ok(candidate) => candidate,
         Err(refusal) => return refused(&refusal),
     };
-    drop(body);
-    candidate.encode();
     let mode = if *method == Method::PUT { Mode::Replace } else { Mode::Merge };
-    let change = Change::Push { key: Arc::new(key), candidate, mode, now, check: api.check };
+    let change = Change::Push { key, candidate, mode, now, check: api.check };
     match api.store.change(change).await {
         Ok(Outcome::Refused(reasons)) => {
             let response = answer::error(StatusCode::BAD_REQUEST, format_args!("{INCONSISTENT}{reasons}"));

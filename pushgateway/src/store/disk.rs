@@ -14,7 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
@@ -33,10 +33,13 @@ const PIECE_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Disk {
     dir: PathBuf,
-    log: File,
+    /// None while the disk takes no new file.
+    log: Option<File>,
     number: u64,
     /// Up to here all is well.
     offset: u64,
+    /// Files that are damaged and in their places still, until what was read of them is written elsewhere.
+    damaged: Arc<Mutex<Vec<PathBuf>>>,
     /// Held for as long as the store is open.
     _lock: File,
 }
@@ -46,12 +49,12 @@ pub struct Disk {
 pub struct Found {
     /// Files that were damaged, under the names that they have now.
     pub damaged: Vec<PathBuf>,
-    /// Bytes of logs that were read.
-    pub log_bytes: u64,
+    /// Why nothing can be written at present, if so.
+    pub trouble: Option<io::Error>,
 }
 
 impl Disk {
-    /// Reads all that is there into `state`, and begins a new log.
+    /// Reads all that is there into `state`, and begins a new log. A full disk is no reason not to serve what it holds.
     ///
     /// # Errors
     /// When the directory cannot be used, or another process has it.
@@ -86,25 +89,38 @@ impl Disk {
         for number in logs.iter().filter(|number| **number >= base || base == 0) {
             let path = path(dir, "log-", *number);
             let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            found.log_bytes += bytes.len() as u64;
             if let Err(broken) = replay(&bytes, state) {
                 error!("{} is damaged ({broken:?}): what can be read of it was read", path.display());
                 damaged.push(path);
             }
         }
 
-        let number = snapshots.iter().chain(&logs).max().copied().unwrap_or(0) + 1;
-        if !damaged.is_empty() {
+        let number = snapshots.iter().chain(&logs).max().copied().unwrap_or(0);
+        let has_damage = !damaged.is_empty();
+        let damaged = Arc::new(Mutex::new(damaged));
+        let mut disk = Self { dir: dir.to_owned(), log: None, number, offset: 0, damaged, _lock: lock };
+        let begun = if has_damage {
             // First what was read is safe, then the file it came from leaves its place.
-            write_snapshot(dir, number, &groups(state)).context("cannot write what was read from a damaged file")?;
-            for path in &damaged {
-                found.damaged.push(set_aside(path)?);
-            }
-            remove_before(dir, number)?;
-        }
-        let log = new_log(dir, number).with_context(|| format!("cannot begin a log in {}", dir.display()))?;
+            disk.rotate(state).and_then(Snapshot::write).map(|written| found.damaged = written.set_aside)
+        } else {
+            disk.begin_log()
+        };
+        found.trouble = begun.err();
         info!("opened {}: {} group(s)", dir.display(), state.group_count());
-        Ok((Self { dir: dir.to_owned(), log, number, offset: HEADER_BYTES as u64, _lock: lock }, found))
+        Ok((disk, found))
+    }
+
+    /// Begins the next log.
+    fn begin_log(&mut self) -> io::Result<()> {
+        let number = self.number + 1;
+        self.log = Some(new_log(&self.dir, number)?);
+        self.number = number;
+        self.offset = HEADER_BYTES as u64;
+        Ok(())
+    }
+
+    fn log(&self) -> io::Result<&File> {
+        self.log.as_ref().ok_or_else(|| io::Error::other("there is no log to write to"))
     }
 
     /// Adds records to the log: all of them or, as far as anybody will ever read, none.
@@ -112,11 +128,13 @@ impl Disk {
     /// # Errors
     /// When the disk does not take them.
     pub fn append(&mut self, records: &[u8]) -> io::Result<()> {
-        let written = self.log.write_all_at(records, self.offset);
-        match written {
-            Ok(()) => self.offset += records.len() as u64,
+        let log = self.log()?;
+        let written = log.write_all_at(records, self.offset);
+        if written.is_err() {
             // Half a record would look as if the process had been killed. The next write covers it, if this does not help.
-            Err(_) => drop(self.log.set_len(self.offset)),
+            let _ = log.set_len(self.offset);
+        } else {
+            self.offset += records.len() as u64;
         }
         written
     }
@@ -126,8 +144,9 @@ impl Disk {
     /// # Errors
     /// When it would not.
     pub fn probe(&mut self, bytes: usize) -> io::Result<()> {
-        let tried = self.log.write_all_at(&vec![0; bytes], self.offset).and_then(|()| self.log.sync_data());
-        let cleared = self.log.set_len(self.offset);
+        let log = self.log()?;
+        let tried = log.write_all_at(&vec![0; bytes], self.offset).and_then(|()| log.sync_data());
+        let cleared = log.set_len(self.offset);
         tried.and(cleared)
     }
 
@@ -136,7 +155,7 @@ impl Disk {
     /// # Errors
     /// When the medium does not take it. What was written before may be lost then, whatever a second try says.
     pub fn sync(&self) -> io::Result<()> {
-        self.log.sync_data()
+        self.log()?.sync_data()
     }
 
     /// Returns how long the log is.
@@ -150,11 +169,12 @@ impl Disk {
     /// # Errors
     /// When the disk takes no new file.
     pub fn rotate(&mut self, state: &State) -> io::Result<Snapshot> {
-        let number = self.number + 1;
-        self.log = new_log(&self.dir, number)?;
-        self.number = number;
-        self.offset = HEADER_BYTES as u64;
-        Ok(Snapshot { dir: self.dir.clone(), number, groups: groups(state) })
+        // An empty one will do: while the disk is full, this is tried every second.
+        if self.log.is_none() || self.offset > HEADER_BYTES as u64 {
+            self.begin_log()?;
+        }
+        let (dir, damaged) = (self.dir.clone(), Arc::clone(&self.damaged));
+        Ok(Snapshot { dir, number: self.number, groups: groups(state), damaged })
     }
 }
 
@@ -164,17 +184,35 @@ pub struct Snapshot {
     dir: PathBuf,
     number: u64,
     groups: Vec<Arc<Group>>,
+    damaged: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+/// What was done for a snapshot.
+#[derive(Debug)]
+pub struct Written {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Damaged files that left their places, under the names that they have now.
+    pub set_aside: Vec<PathBuf>,
 }
 
 impl Snapshot {
-    /// Writes it and removes the files that it replaces. Returns its bytes.
+    /// Writes it, sets damaged files aside and removes the others that it replaces.
     ///
     /// # Errors
     /// When the disk does not take it; the files that it would replace are still there then.
-    pub fn write(self) -> io::Result<u64> {
+    pub fn write(self) -> io::Result<Written> {
         let bytes = write_snapshot(&self.dir, self.number, &self.groups)?;
+        let mut aside = Vec::new();
+        {
+            let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some(path) = damaged.last() {
+                aside.push(set_aside(path)?);
+                damaged.pop();
+            }
+        }
         remove_before(&self.dir, self.number)?;
-        Ok(bytes)
+        Ok(Written { bytes, set_aside: aside })
     }
 }
 
@@ -301,12 +339,12 @@ fn salvage(path: &Path, state: &mut State) -> anyhow::Result<()> {
 }
 
 /// Gives a damaged file another name, and returns it.
-fn set_aside(path: &Path) -> anyhow::Result<PathBuf> {
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".damaged-{time}"));
     let aside = PathBuf::from(name);
-    fs::rename(path, &aside).with_context(|| format!("cannot set {} aside", path.display()))?;
+    fs::rename(path, &aside)?;
     error!("{} was set aside as {}", path.display(), aside.display());
     Ok(aside)
 }

@@ -18,7 +18,7 @@ use tracing::{error, info};
 use crate::config::Sync;
 use crate::metrics::Metrics;
 use crate::store::change::{Change, Order, Outcome, Unavailable};
-use crate::store::disk::{Disk, Snapshot};
+use crate::store::disk::{Disk, Snapshot, Written};
 use crate::store::state::{Before, State};
 use crate::store::trouble::Trouble;
 
@@ -43,7 +43,7 @@ pub struct Keeper {
     unsynced: Option<Instant>,
     /// Whether the medium failed a sync: the log cannot be believed any more.
     suspect: bool,
-    snapshot: Option<JoinHandle<io::Result<u64>>>,
+    snapshot: Option<JoinHandle<io::Result<Written>>>,
     snapshot_bytes: u64,
     /// No snapshot is begun before.
     next_snapshot: Instant,
@@ -52,7 +52,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Makes a keeper of `state`, with the disk if there is one.
+    /// Makes a keeper of `state`, with the disk if there is one. While there is trouble, the disk has no log.
     pub fn new(
         state: Arc<Mutex<State>>,
         disk: Option<Disk>,
@@ -61,6 +61,7 @@ impl Keeper {
         trouble: Arc<Trouble>,
         metrics: Metrics,
     ) -> Self {
+        let suspect = trouble.is_there();
         Self {
             state,
             disk,
@@ -69,7 +70,7 @@ impl Keeper {
             trouble,
             metrics,
             unsynced: None,
-            suspect: false,
+            suspect,
             snapshot: None,
             snapshot_bytes: 0,
             next_snapshot: Instant::now(),
@@ -171,9 +172,11 @@ impl Keeper {
 
     /// After a sync that failed nobody knows what is on the medium: all groups go into a new file.
     fn start_anew(&mut self) -> io::Result<()> {
+        // Two snapshots at once would be one file.
+        self.settle_snapshot();
         let Some(disk) = &mut self.disk else { return Ok(()) };
         let snapshot = disk.rotate(&lock(&self.state))?;
-        self.snapshot_bytes = snapshot.write()?;
+        self.snapshot_bytes = snapshot.write()?.bytes;
         self.suspect = false;
         info!("the store was written anew");
         Ok(())
@@ -229,7 +232,7 @@ impl Keeper {
     fn settle_snapshot(&mut self) {
         let Some(writing) = self.snapshot.take() else { return };
         match writing.join().unwrap_or_else(|_| Err(io::Error::other("the thread that wrote it panicked"))) {
-            Ok(bytes) => {
+            Ok(Written { bytes, .. }) => {
                 self.snapshot_bytes = bytes;
                 self.metrics.snapshot(bytes);
             }
@@ -244,10 +247,10 @@ impl Keeper {
     }
 
     fn close(&mut self) {
-        if self.snapshot.is_some() {
-            self.settle_snapshot();
-        }
-        if let Err(error) = self.force() {
+        self.settle_snapshot();
+        if !self.suspect
+            && let Err(error) = self.force()
+        {
             error!("the last pushes may not be on the medium: {error}");
         }
     }

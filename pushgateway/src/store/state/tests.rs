@@ -130,8 +130,11 @@ fn index(state: &State) -> (usize, Vec<(String, usize, usize)>) {
     (series, families.collect())
 }
 
+/// To which group, what, and its families: name, type, labels, help.
+type Step = (usize, usize, Vec<(usize, usize, usize, usize)>);
+
 /// Any step of a store's life: to one of a few groups, of a few families with few labels, so that they meet.
-fn steps() -> impl Strategy<Value = Vec<(usize, usize, Vec<(usize, usize, usize, usize)>)>> {
+fn steps() -> impl Strategy<Value = Vec<Step>> {
     let family = (0..4_usize, 0..4_usize, 0..3_usize, 0..3_usize);
     let step = (0..5_usize, 0..4_usize, proptest::collection::vec(family, 0..4));
     proptest::collection::vec(step, 1..25)
