@@ -166,7 +166,8 @@ fn requests() -> Vec<Request> {
         for method in ["POST", "PUT", "GET", "DELETE", "OPTIONS", "PATCH"] {
             // The page is our own, and the real one stops here.
             let is_page = matches!(*path, "/" | "/?x=1") && method == "GET";
-            if !is_page && !(path.starts_with("/metrics") && !path.contains("job") && method == "GET") {
+            let is_telemetry = path.starts_with("/metrics") && !path.contains("job") && method == "GET";
+            if !is_page && !is_telemetry {
                 add(method, path, &[], b"a 1\n");
             }
         }
