@@ -46,6 +46,32 @@ fn prometheus_reads_every_group_under_its_own_labels() {
 }
 
 #[test]
+fn without_the_check_everything_is_taken_and_no_scrape_breaks() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = start_ours(dir.path(), "consistency_check: false");
+    for (target, body) in [
+        ("/metrics/job/a", "# TYPE m counter\nm 1 1395066363000\n"),
+        ("/metrics/job/b", "# TYPE m gauge\nm 2\nn 1\nn 2\n"),
+        ("/metrics/job/b", "# TYPE h histogram\nh_count 1\n"),
+        ("/metrics/job/c", "h_count 3\no 1\n"),
+    ] {
+        assert_eq!(ours.request("POST", target, &[], body.as_bytes()).status, 202, "{body}");
+    }
+    assert_eq!(ours.request("POST", "/metrics/job/a", &[], b"m x\n").status, 400);
+
+    let lines = ours.pushed_lines();
+
+    let label = |job| format!("{{instance=\"\",job=\"{job}\"}}");
+    assert!(lines.contains(&format!("m{} 1", label("a"))), "{lines:?}");
+    assert!(
+        lines.contains(&format!("n{} 1", label("b"))) && lines.contains(&format!("o{} 1", label("c"))),
+        "{lines:?}"
+    );
+    assert!(!lines.iter().any(|line| line.starts_with("m{") && line.ends_with(" 2")), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("h_count")).count(), 1, "{lines:?}");
+}
+
+#[test]
 fn the_page_finds_a_group_among_many_and_stays_small() {
     let dir = tempfile::tempdir().unwrap();
     let ours = start_ours(dir.path(), "sync: never");

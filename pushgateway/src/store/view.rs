@@ -136,3 +136,6 @@ impl Ordered {
         self.order.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;
