@@ -211,10 +211,10 @@ impl Page<'_> {
         let words = self.words;
         put!(
             self.out,
-            "<h2>{} <span class=\"soft\">{}</span></h2><p class=\"soft\">{} — {} {}</p><table><thead><tr><th>{}<th class=\"n\">{}</tr></thead><tbody>",
+            "<h2>{} <span class=\"soft\">{}</span></h2><p class=\"soft\">{}{} {}</p><table><thead><tr><th>{}<th class=\"n\">{}</tr></thead><tbody>",
             html(&family.name),
             family.kind.as_str(),
-            html(&family.help),
+            if family.help.is_empty() { String::new() } else { html(&family.help) + " — " },
             words.pushed,
             super::groups::time(family.pushed),
             words.labels,
