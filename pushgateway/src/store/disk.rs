@@ -10,8 +10,11 @@
 //! A file that is damaged is never written to again: what can be read of it is read, all of it goes into a new snapshot, and
 //! the file is set aside under another name.
 
+mod reading;
+mod writing;
+
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,14 +23,14 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use tracing::{error, info};
 
+use self::reading::{numbers, read_snapshot, replay, salvage};
+use self::writing::{remove_before, write_snapshot};
 use crate::store::group::Group;
-use crate::store::record::{self, Broken, HEADER_BYTES, MAGIC, Record};
+use crate::store::record::{self, HEADER_BYTES};
 use crate::store::state::State;
 
 const LOG: u8 = b'L';
 const SNAPSHOT: u8 = b'S';
-/// A snapshot is written in pieces of about this size.
-const PIECE_BYTES: usize = 256 * 1024;
 
 /// The log that is being written.
 #[derive(Debug)]
@@ -224,18 +227,6 @@ fn path(dir: &Path, prefix: &str, number: u64) -> PathBuf {
     dir.join(format!("{prefix}{number:08}"))
 }
 
-/// Returns the numbers of the files with this prefix, smallest first.
-fn numbers(dir: &Path, prefix: &str) -> anyhow::Result<Vec<u64>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| format!("cannot look into {}", dir.display()))? {
-        let name = entry.with_context(|| format!("cannot look into {}", dir.display()))?.file_name();
-        numbers
-            .extend(name.to_str().and_then(|name| name.strip_prefix(prefix)).and_then(|rest| rest.parse::<u64>().ok()));
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
-}
-
 fn lock(dir: &Path) -> anyhow::Result<File> {
     let path = dir.join("lock");
     let file = private(true).create(true).truncate(false).open(&path);
@@ -272,72 +263,6 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Returns the records behind a file's header.
-fn body(bytes: &[u8], kind: u8) -> Result<&[u8], Broken> {
-    match bytes.split_at_checked(HEADER_BYTES) {
-        Some((header, body)) if header.starts_with(&MAGIC) && header.get(MAGIC.len()) == Some(&kind) => Ok(body),
-        Some(_) => Err(Broken::Content),
-        None => Err(Broken::Torn),
-    }
-}
-
-/// Makes the changes of a log. Behind a record that is broken in itself the next one is looked for.
-fn replay(bytes: &[u8], state: &mut State) -> Result<(), Broken> {
-    let mut rest = body(bytes, LOG)?;
-    let mut result = Ok(());
-    loop {
-        match record::next(&mut rest) {
-            Ok(Some(record)) => record.apply(state),
-            Ok(None) => return result,
-            Err(Broken::Torn) => return Err(Broken::Torn),
-            Err(broken) => {
-                result = Err(broken);
-                rest = match record::skip(rest) {
-                    Some(rest) => rest,
-                    None => return result,
-                };
-            }
-        }
-    }
-}
-
-/// Reads a whole snapshot, or says why it is none.
-fn read_snapshot(path: &Path) -> anyhow::Result<Result<Vec<Record>, Broken>> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut rest = match body(&bytes, SNAPSHOT) {
-        Ok(rest) => rest,
-        Err(broken) => return Ok(Err(broken)),
-    };
-    let mut records = Vec::new();
-    loop {
-        match record::next(&mut rest) {
-            Ok(Some(Record::End(groups))) if groups == records.len() as u64 && rest.is_empty() => {
-                return Ok(Ok(records));
-            }
-            Ok(Some(record @ Record::Group(_))) => records.push(record),
-            Ok(Some(_)) => return Ok(Err(Broken::Content)),
-            Ok(None) => return Ok(Err(Broken::Torn)),
-            Err(broken) => return Ok(Err(broken)),
-        }
-    }
-}
-
-/// Takes what can be read of a damaged snapshot.
-fn salvage(path: &Path, state: &mut State) -> anyhow::Result<()> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut rest = body(&bytes, SNAPSHOT).unwrap_or_default();
-    loop {
-        match record::next(&mut rest) {
-            Ok(Some(record)) => record.apply(state),
-            Ok(None) | Err(Broken::Torn) => return Ok(()),
-            Err(_) => match record::skip(rest) {
-                Some(behind) => rest = behind,
-                None => return Ok(()),
-            },
-        }
-    }
-}
-
 /// Gives a damaged file another name, and returns it.
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -347,48 +272,6 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     fs::rename(path, &aside)?;
     error!("{} was set aside as {}", path.display(), aside.display());
     Ok(aside)
-}
-
-fn write_snapshot(dir: &Path, number: u64, groups: &[Arc<Group>]) -> io::Result<u64> {
-    let temporary = dir.join("snapshot.new");
-    let written = write_groups(&temporary, number, groups);
-    if written.is_err() {
-        // It may be what fills the disk.
-        let _ = fs::remove_file(&temporary);
-    }
-    let bytes = written?;
-    fs::rename(&temporary, path(dir, "snapshot-", number))?;
-    sync_dir(dir)?;
-    Ok(bytes)
-}
-
-fn write_groups(path: &Path, number: u64, groups: &[Arc<Group>]) -> io::Result<u64> {
-    let mut file = private(true).create(true).truncate(true).open(path)?;
-    let mut piece = record::header(SNAPSHOT, number);
-    let mut bytes = 0;
-    for group in groups {
-        record::group(group, &mut piece);
-        if piece.len() >= PIECE_BYTES {
-            file.write_all(&piece)?;
-            bytes += piece.len() as u64;
-            piece.clear();
-        }
-    }
-    record::end(groups.len() as u64, &mut piece);
-    file.write_all(&piece)?;
-    file.sync_all()?;
-    Ok(bytes + piece.len() as u64)
-}
-
-/// Removes the files that the snapshot of this number replaces.
-fn remove_before(dir: &Path, number: u64) -> io::Result<()> {
-    for prefix in ["snapshot-", "log-"] {
-        let numbers = numbers(dir, prefix).map_err(io::Error::other)?;
-        for old in numbers.into_iter().filter(|old| *old < number) {
-            fs::remove_file(path(dir, prefix, old))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::grouping::JobForm;
+use crate::store::candidate::Candidate;
 use exposition::{Limits, loose};
 use proptest::prelude::*;
 
