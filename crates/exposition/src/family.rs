@@ -1,8 +1,6 @@
 //! All series of one name.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use crate::kind::Kind;
 use crate::labels::Labels;
@@ -16,7 +14,8 @@ pub struct Family {
     name: MetricName,
     help: Cow<'static, str>,
     kind: Kind,
-    series: BTreeMap<Labels, Value>,
+    /// In the order of the labels, of which none come twice.
+    series: Vec<(Labels, Value)>,
 }
 
 impl Family {
@@ -42,6 +41,8 @@ impl Family {
     ///
     /// # Errors
     /// As [`Family::add`]. `le` in a histogram and `quantile` in a summary are the family's own.
+    ///
+    /// Series in their own order cost the same each; one that belongs before others costs as much as it has to move.
     pub fn insert(&mut self, labels: Labels, value: Value) -> Result<&mut Self, Refused> {
         if !self.kind.takes(&value) {
             return Err(Refused::OtherValue(self.name.clone(), self.kind));
@@ -49,12 +50,17 @@ impl Family {
         if let Some(own) = self.kind.own_label().filter(|own| labels.value(own).is_some()) {
             return Err(Refused::LabelTwice(own.to_owned()));
         }
-        match self.series.entry(labels) {
-            Entry::Vacant(place) => {
-                place.insert(value);
+        // Whoever builds a page does so in order, or nearly.
+        let place = match self.series.last() {
+            Some((last, _)) if *last >= labels => self.series.binary_search_by(|(own, _)| own.cmp(&labels)),
+            _ => Err(self.series.len()),
+        };
+        match place {
+            Err(place) => {
+                self.series.insert(place, (labels, value));
                 Ok(self)
             }
-            Entry::Occupied(place) => Err(Refused::SeriesTwice(self.name.clone(), place.key().clone())),
+            Ok(_) => Err(Refused::SeriesTwice(self.name.clone(), labels)),
         }
     }
 
@@ -86,7 +92,7 @@ impl Family {
 
     /// Returns labels and values, in the order of the labels.
     pub fn series(&self) -> impl Iterator<Item = (&Labels, &Value)> {
-        self.series.iter()
+        self.series.iter().map(|(labels, value)| (labels, value))
     }
 
     /// Returns labels and numbers, in the order of the labels; series of histograms and summaries are passed over.
@@ -108,11 +114,17 @@ impl Family {
     /// # Errors
     /// [`Refused::SeriesTwice`] when two series have the same labels then, and what [`Family::insert`] refuses.
     pub fn relabel(self, mut change: impl FnMut(Labels) -> Labels) -> Result<Self, Refused> {
-        let mut changed = Self { series: BTreeMap::new(), ..self };
-        for (labels, value) in self.series {
-            changed.insert(change(labels), value)?;
+        let mut series: Vec<_> = self.series.into_iter().map(|(labels, value)| (change(labels), value)).collect();
+        if let Some(own) = self.kind.own_label()
+            && series.iter().any(|(labels, _)| labels.value(own).is_some())
+        {
+            return Err(Refused::LabelTwice(own.to_owned()));
         }
-        Ok(changed)
+        series.sort_by(|(one, _), (other, _)| one.cmp(other));
+        match series.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(Refused::SeriesTwice(self.name, pair[0].0.clone())),
+            None => Ok(Self { series, ..self }),
+        }
     }
 
     /// Returns the same family with another help.
@@ -123,12 +135,13 @@ impl Family {
 
     /// Returns a family that has no series yet.
     pub(crate) fn new(name: MetricName, help: Cow<'static, str>, kind: Kind) -> Self {
-        Self { name, help, kind, series: BTreeMap::new() }
+        Self { name, help, kind, series: Vec::new() }
     }
 
-    /// Puts a family together from what was read. Nothing in `series` comes twice, and its values fit `kind`.
+    /// Puts a family together from what was read. `series` is in order, nothing in it comes twice, and its values fit
+    /// `kind`.
     pub(crate) fn read(name: MetricName, help: String, kind: Kind, series: Vec<(Labels, Value)>) -> Self {
-        Self { name, help: without_leading_blanks(help.into()), kind, series: series.into_iter().collect() }
+        Self { name, help: without_leading_blanks(help.into()), kind, series }
     }
 
     /// Returns why the series of `other`, which bears the same name, cannot join these.
@@ -136,8 +149,9 @@ impl Family {
         if self.kind != other.kind {
             return Err(Refused::OtherFamily(other.name.clone()));
         }
-        match other.series.keys().find(|labels| self.series.contains_key(*labels)) {
-            Some(labels) => Err(Refused::SeriesTwice(other.name.clone(), labels.clone())),
+        let known = |labels: &Labels| self.series.binary_search_by(|(own, _)| own.cmp(labels)).is_ok();
+        match other.series.iter().find(|(labels, _)| known(labels)) {
+            Some((labels, _)) => Err(Refused::SeriesTwice(other.name.clone(), labels.clone())),
             None => Ok(()),
         }
     }
@@ -145,6 +159,8 @@ impl Family {
     /// Takes the series of a family that was found to fit.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.series.extend(other.series);
+        // Two runs that are in order each: the sort only merges them.
+        self.series.sort_by(|(one, _), (other, _)| one.cmp(other));
     }
 }
 

@@ -41,11 +41,36 @@ impl fmt::Display for Number {
 ///
 /// As Go reads it: a NaN has no sign, and what is too large for a number is none.
 pub(crate) fn parse(text: &[u8]) -> Option<f64> {
+    if let Some(whole) = parse_whole(text) {
+        return Some(whole);
+    }
     let text = std::str::from_utf8(text).ok()?;
     let value: f64 = text.parse().ok()?;
-    let is_word = text.contains(['n', 'N']); // Inf, infinity and NaN all have one.
-    let holds = if value.is_nan() { !text.starts_with(['+', '-']) } else { value.is_finite() || is_word };
+    // Inf, infinity and NaN all have an n; what has none and is infinite was too large.
+    let holds = match value.is_nan() {
+        true => !text.starts_with(['+', '-']),
+        false => value.is_finite() || text.contains(['n', 'N']),
+    };
     holds.then_some(value)
+}
+
+/// Reads a number of a few digits and nothing else, as most are.
+fn parse_whole(text: &[u8]) -> Option<f64> {
+    /// As many digits as are exact whatever they are.
+    const DIGITS: usize = 15;
+    if text.is_empty() || text.len() > DIGITS {
+        return None;
+    }
+    let mut whole = 0_u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        whole = whole * 10 + u64::from(digit);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits are exact")]
+    Some(whole as f64)
 }
 
 #[cfg(test)]

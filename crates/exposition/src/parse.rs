@@ -1,7 +1,7 @@
 //! Reading a page.
 //!
 //! ```text
-//! bytes ─ Reader: line by line ─▶ Drafts: families as far as they are known ─ finish ─▶ Families
+//! bytes ─ Reader: line by line ─▶ Drafts: families as far as they are known ─ finish ─▶ raw families ─ checked ─▶ Families
 //! ```
 //!
 //! The grammar is what a Pushgateway 1.5.1 takes, which is a little more and a little less than the format's page says:
@@ -9,6 +9,7 @@
 //! lower case. What is well formed and yet refused by a gateway (a timestamp, a series twice, two families whose series
 //! would bear the same name) is refused here as well, once the rest turned out to be well formed.
 
+mod cursor;
 mod draft;
 mod reader;
 
@@ -22,8 +23,8 @@ use crate::strict;
 
 /// Reads a page in the text format 0.0.4. Families without a series are left out.
 ///
-/// Takes time in proportion to the page (times the logarithm of the number of its series), and memory in proportion to
-/// what the limits let through of it: a label costs about 100 bytes, however short it is.
+/// Takes time in proportion to the page (times the logarithm of the number of its series, unless they are in order), and
+/// memory in proportion to what the limits let through of it: a label costs about 100 bytes, however short it is.
 ///
 /// # Errors
 /// The first line that is not well formed or beyond a limit; otherwise the first that a gateway would refuse.

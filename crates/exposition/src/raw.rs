@@ -30,7 +30,8 @@ pub struct Family<'page> {
 pub(crate) struct Metric {
     pub labels: Range<usize>,
     pub value: Option<(Kind, Value)>,
-    pub has_timestamp: bool,
+    /// Where a timestamp was; the value itself is not kept.
+    pub timestamp_at: Option<usize>,
     pub at: usize,
 }
 
@@ -53,7 +54,7 @@ impl<'page> Family<'page> {
         self.metrics.iter().map(|metric| Series {
             labels: &self.labels[metric.labels.clone()],
             value: metric.value.as_ref().map(|(kind, value)| (*kind, value)),
-            has_timestamp: metric.has_timestamp,
+            has_timestamp: metric.timestamp_at.is_some(),
             at: metric.at,
         })
     }

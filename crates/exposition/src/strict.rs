@@ -18,9 +18,9 @@ type PlaceOf = fn(family: &raw::Family<'_>, at: usize) -> Place;
 pub fn check(families: Vec<raw::Family<'_>>, place: PlaceOf) -> Result<Families, ParseError> {
     let mut page = Families::new();
     let mut first: Option<(usize, ParseError)> = None;
-    for family in families {
+    for mut family in families {
         let at = family.at;
-        match checked(&family) {
+        match checked(&mut family) {
             Ok(checked) => {
                 let merged = page.merge(checked).map_err(Fault::Refused);
                 // A collision is a matter of the whole page, so it does not hide what is wrong with one line.
@@ -43,59 +43,75 @@ pub fn check(families: Vec<raw::Family<'_>>, place: PlaceOf) -> Result<Families,
 }
 
 /// Returns the family, or what is wrong with it and where.
-fn checked(family: &raw::Family<'_>) -> Result<Family, (usize, Fault)> {
+fn checked(family: &mut raw::Family<'_>) -> Result<Family, (usize, Fault)> {
     let name = MetricName::new(family.name.clone().into_owned());
     let name = name.map_err(|reason| (0, Fault::Refused(reason.into())))?;
-    let mut all: Vec<(Labels, Value, usize)> = Vec::with_capacity(family.metrics.len());
+    let metrics = std::mem::take(&mut family.metrics);
+    let mut all: Vec<(Labels, Value)> = Vec::with_capacity(metrics.len());
+    let mut places = Vec::with_capacity(metrics.len());
     let mut pairs: Vec<(&str, &str)> = Vec::new();
-    let mut fault: Option<(usize, Fault)> = None;
-    for series in family.series() {
-        match one(family, &series, &mut pairs) {
-            Ok((labels, value)) => all.push((labels, value, series.at)),
+    let mut fault = None;
+    for metric in metrics {
+        let at = metric.at;
+        if let Some(at) = metric.timestamp_at {
+            fault = Some((at, Fault::HasTimestamp));
+            break;
+        }
+        match one(family, metric, &mut pairs) {
+            Ok(series) => all.push(series),
             Err(found) => {
-                fault = Some((series.at, found));
+                fault = Some((at, found));
                 break;
             }
         }
+        places.push(at);
     }
-    // The sort is stable: of two equal ones the second is the one that came later. It costs little when a page was
-    // written in this order, as most are.
-    all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-    let twice = all.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| &pair[1]).min_by_key(|entry| entry.2);
-    if let Some((labels, _, at)) = twice
-        && fault.as_ref().is_none_or(|(other, _)| at < other)
+    // Most pages were written in this order, and then nothing can come twice.
+    if !all.is_sorted_by(|(one, _), (other, _)| one < other)
+        && let Some((at, labels)) = sort(&mut all, &places)
     {
-        return Err((*at, Fault::SeriesTwice(name, labels.clone())));
+        // What went wrong further down is of no interest.
+        return Err((at, Fault::SeriesTwice(name, labels)));
     }
     match fault {
         Some(fault) => Err(fault),
-        None => {
-            let series = all.into_iter().map(|(labels, value, _)| (labels, value)).collect();
-            Ok(Family::read(name, family.help.clone().into_owned(), family.kind, series))
-        }
+        None => Ok(Family::read(name, std::mem::take(&mut family.help).into_owned(), family.kind, all)),
     }
+}
+
+/// Sorts series that were found at `places`. Returns the first that came before, and where it came again.
+fn sort(all: &mut Vec<(Labels, Value)>, places: &[usize]) -> Option<(usize, Labels)> {
+    let mut placed: Vec<_> = all.drain(..).zip(places).collect();
+    // Stable: of two equal ones the second is the one that came later.
+    placed.sort_by(|((one, _), _), ((other, _), _)| one.cmp(other));
+    let twice =
+        placed.windows(2).filter(|pair| pair[0].0.0 == pair[1].0.0).map(|pair| &pair[1]).min_by_key(|entry| entry.1);
+    let twice = twice.map(|((labels, _), at)| (**at, labels.clone()));
+    all.extend(placed.into_iter().map(|(series, _)| series));
+    twice
 }
 
 /// Returns a series' labels and value. `pairs` is only there to be used again.
 fn one<'a>(
     family: &'a raw::Family<'_>,
-    series: &raw::Series<'a, '_>,
+    metric: raw::Metric,
     pairs: &mut Vec<(&'a str, &'a str)>,
 ) -> Result<(Labels, Value), Fault> {
-    if series.has_timestamp {
-        return Err(Fault::HasTimestamp);
-    }
     let name = || family.name.clone().into_owned();
-    let value = series.value.filter(|(kind, _)| *kind == family.kind);
+    let value = metric.value.filter(|(kind, _)| *kind == family.kind);
     let (_, value) = value.ok_or_else(|| Fault::NotA(name(), family.kind))?;
+    let labels = &family.labels[metric.labels];
+    if labels.is_empty() {
+        return Ok((Labels::default(), value));
+    }
     pairs.clear();
-    pairs.extend(series.labels.iter().map(|(name, value)| (&**name, &**value)));
+    pairs.extend(labels.iter().map(|(name, value)| (&**name, &**value)));
     let labels = Labels::of(pairs).map_err(|reason| match reason {
         InvalidLabels::Name(reason) => Fault::InvalidLabel(name(), reason.name().to_owned()),
         InvalidLabels::Twice(label) => Fault::LabelsAlike(name(), label),
     })?;
     match family.kind.own_label().filter(|own| labels.value(own).is_some()) {
         Some(own) => Err(Fault::LabelsAlike(name(), own.to_owned())),
-        None => Ok((labels, value.clone())),
+        None => Ok((labels, value)),
     }
 }

@@ -1,4 +1,5 @@
 //! Held against the verdicts of a Pushgateway 1.5.1, which `testdata/malformed.json` has recorded.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

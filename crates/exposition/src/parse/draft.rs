@@ -125,7 +125,9 @@ impl<'page> Draft<'page> {
             _ => self.push(number.into(), kind, line),
         };
         let metric = &mut self.metrics[place];
-        metric.has_timestamp |= has_timestamp;
+        if has_timestamp {
+            metric.timestamp_at.get_or_insert(line);
+        }
         match &mut metric.value {
             Some((_, Value::Histogram(histogram))) => match part {
                 Part::Of(bound) => histogram.buckets.push((Float(bound), count(number))),
@@ -145,7 +147,7 @@ impl<'page> Draft<'page> {
 
     fn push(&mut self, value: Value, kind: Kind, line: usize) -> usize {
         let labels = self.labels_begin()..self.labels.len();
-        self.metrics.push(Metric { labels, value: Some((kind, value)), has_timestamp: false, at: line });
+        self.metrics.push(Metric { labels, value: Some((kind, value)), timestamp_at: None, at: line });
         self.metrics.len() - 1
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::cursor::Cursor;
 use super::draft::{Drafts, Part};
 use crate::fault::{Fault, Quoted};
 use crate::kind::Kind;
@@ -11,7 +12,7 @@ use crate::raw::{Family, Label};
 
 /// A place on the page, and what was read up to it.
 pub struct Reader<'page> {
-    rest: &'page [u8],
+    at: Cursor<'page>,
     line: usize,
     series: usize,
     limits: Limits,
@@ -21,7 +22,7 @@ pub struct Reader<'page> {
 impl<'page> Reader<'page> {
     /// Stands at the beginning of `page`.
     pub fn new(page: &'page [u8], limits: Limits) -> Self {
-        Self { rest: page, line: 0, series: 0, limits, drafts: Drafts::default() }
+        Self { at: Cursor::new(page), line: 0, series: 0, limits, drafts: Drafts::default() }
     }
 
     /// Returns which line is being read.
@@ -33,10 +34,10 @@ impl<'page> Reader<'page> {
     pub fn read_all(&mut self) -> Result<(), Fault> {
         loop {
             self.line += 1;
-            self.skip_blanks();
-            match self.rest.first() {
+            self.at.skip_blanks();
+            match self.at.next() {
                 None => return Ok(()),
-                Some(b'\n') => self.advance(),
+                Some(b'\n') => self.at.advance(),
                 Some(b'#') => self.comment()?,
                 Some(_) => self.sample()?,
             }
@@ -49,27 +50,27 @@ impl<'page> Reader<'page> {
     }
 
     fn comment(&mut self) -> Result<(), Fault> {
-        self.advance();
-        self.skip_blanks();
-        let word = self.word()?;
+        self.at.advance();
+        self.at.skip_blanks();
+        let word = self.at.word()?;
         if !matches!(word, b"HELP" | b"TYPE") {
-            return self.skip_line();
+            return Ok(self.at.skip_line()?);
         }
-        self.skip_blanks();
+        self.at.skip_blanks();
         // Half a line that ends here says nothing, which is no fault.
-        if self.peek()? == b'\n' {
-            return self.skip_line();
+        if self.at.peek()? == b'\n' {
+            return Ok(self.at.skip_line()?);
         }
         let name = self.metric_name()?;
-        match self.peek()? {
-            b'\n' if !name.is_empty() => return self.skip_line(),
+        match self.at.peek()? {
+            b'\n' if !name.is_empty() => return Ok(self.at.skip_line()?),
             b' ' | b'\t' => {}
             _ => return Err(Fault::MetricNameInComment),
         }
         let (family, _) = self.drafts.open(name, self.line);
-        self.skip_blanks();
-        if self.peek()? == b'\n' {
-            return self.skip_line();
+        self.at.skip_blanks();
+        if self.at.peek()? == b'\n' {
+            return Ok(self.at.skip_line()?);
         }
         if word == b"HELP" { self.help(family) } else { self.kind(family) }
     }
@@ -78,15 +79,15 @@ impl<'page> Reader<'page> {
         if self.drafts.at(family).help.is_some() {
             return Err(Fault::SecondHelp(self.drafts.at(family).name.to_owned()));
         }
-        let text = self.until(|byte| byte == b'\n');
+        let text = self.at.until(|byte| byte == b'\n');
         // An escape that does not exist is told before an end that is missing.
         let plain = unescaped_help(text)?;
-        self.peek()?;
+        self.at.peek()?;
         // An odd number of backslashes at the end escapes the line's end.
         if text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1 {
             return Err(Fault::Escape('\n'));
         }
-        self.advance();
+        self.at.advance();
         self.drafts.at(family).help = Some(plain);
         Ok(())
     }
@@ -95,11 +96,11 @@ impl<'page> Reader<'page> {
         if self.drafts.at(family).kind.is_some() {
             return Err(Fault::SecondKind(self.drafts.at(family).name.to_owned()));
         }
-        let word = self.until(|byte| byte == b'\n');
-        self.peek()?;
+        let word = self.at.until(|byte| byte == b'\n');
+        self.at.peek()?;
         let kind = std::str::from_utf8(word).ok().and_then(Kind::from_word);
         self.drafts.at(family).kind = Some(kind.ok_or_else(|| Fault::Kind(Quoted::new(word)))?);
-        self.advance();
+        self.at.advance();
         Ok(())
     }
 
@@ -110,15 +111,15 @@ impl<'page> Reader<'page> {
         }
         let (family, part) = self.drafts.open(name, self.line);
         let kind = *self.drafts.at(family).kind.get_or_insert(Kind::Untyped);
-        self.skip_blanks();
-        let own = if self.peek()? == b'{' { self.labels(family, kind)? } else { f64::NAN };
-        let word = self.word()?;
+        self.at.skip_blanks();
+        let own = if self.at.peek()? == b'{' { self.labels(family, kind)? } else { f64::NAN };
+        let word = self.at.word()?;
         let value = number::parse(word).ok_or_else(|| Fault::Number(Quoted::new(word)))?;
-        let has_timestamp = self.peek()? != b'\n';
+        let has_timestamp = self.at.peek()? != b'\n';
         if has_timestamp {
             self.timestamp()?;
         }
-        self.advance();
+        self.at.advance();
         if self.series == self.limits.series {
             return Err(Fault::TooManySeries(self.limits.series));
         }
@@ -135,9 +136,9 @@ impl<'page> Reader<'page> {
         let begin = self.drafts.at(family).labels_begin();
         let (own_label, mut own) = (kind.own_label(), f64::NAN);
         loop {
-            self.advance();
-            self.skip_blanks();
-            if self.peek()? == b'}' {
+            self.at.advance();
+            self.at.skip_blanks();
+            if self.at.peek()? == b'}' {
                 break;
             }
             let name = self.name(|byte| byte.is_ascii_alphanumeric() || byte == b'_')?;
@@ -146,14 +147,14 @@ impl<'page> Reader<'page> {
                 "__name__" => return Err(Fault::ReservedLabel),
                 _ => {}
             }
-            self.skip_blanks();
-            match self.peek()? {
-                b'=' => self.advance(),
+            self.at.skip_blanks();
+            match self.at.peek()? {
+                b'=' => self.at.advance(),
                 other => return Err(Fault::NoEquals(char::from(other))),
             }
-            self.skip_blanks();
-            match self.peek()? {
-                b'"' => self.advance(),
+            self.at.skip_blanks();
+            match self.at.peek()? {
+                b'"' => self.at.advance(),
                 other => return Err(Fault::NoQuote(char::from(other))),
             }
             let value = self.label_value()?;
@@ -165,8 +166,8 @@ impl<'page> Reader<'page> {
             } else if self.drafts.at(family).labels.len() - begin == self.limits.labels {
                 return Err(Fault::TooManyLabels(self.limits.labels));
             }
-            self.skip_blanks();
-            let end = self.peek()?;
+            self.at.skip_blanks();
+            let end = self.at.peek()?;
             if !matches!(end, b',' | b'}') {
                 return Err(Fault::EndOfValue(Quoted::new(value.as_bytes())));
             }
@@ -177,17 +178,17 @@ impl<'page> Reader<'page> {
                 break;
             }
         }
-        self.advance();
-        self.skip_blanks();
+        self.at.advance();
+        self.at.skip_blanks();
         let draft = self.drafts.at(family);
         if has_equal_names(&draft.labels[begin..]) { Err(Fault::LabelTwice(draft.name.to_owned())) } else { Ok(own) }
     }
 
     /// Reads a label's value and the quote behind it.
     fn label_value(&mut self) -> Result<Cow<'page, str>, Fault> {
-        let plain = self.until(|byte| matches!(byte, b'"' | b'\\' | b'\n'));
-        let value = if self.peek()? == b'"' {
-            self.advance();
+        let plain = self.at.until(|byte| matches!(byte, b'"' | b'\\' | b'\n'));
+        let value = if self.at.peek()? == b'"' {
+            self.at.advance();
             if plain.len() > self.limits.value_bytes {
                 return Err(Fault::LongValue(self.limits.value_bytes));
             }
@@ -201,19 +202,19 @@ impl<'page> Reader<'page> {
     /// Reads on after the beginning of a value that is not only what stands for itself.
     fn escaped_value(&mut self, mut value: Vec<u8>) -> Result<String, Fault> {
         loop {
-            let end = self.peek()?;
-            self.advance();
+            let end = self.at.peek()?;
+            self.at.advance();
             match end {
                 b'"' => break,
                 b'\n' => return Err(Fault::OpenValue(Quoted::new(&value))),
-                _ => match self.peek()? {
+                _ => match self.at.peek()? {
                     plain @ (b'"' | b'\\') => value.push(plain),
                     b'n' => value.push(b'\n'),
                     other => return Err(Fault::Escape(char::from(other))),
                 },
             }
-            self.advance();
-            value.extend_from_slice(self.until(|byte| matches!(byte, b'"' | b'\\' | b'\n')));
+            self.at.advance();
+            value.extend_from_slice(self.at.until(|byte| matches!(byte, b'"' | b'\\' | b'\n')));
         }
         if value.len() > self.limits.value_bytes {
             return Err(Fault::LongValue(self.limits.value_bytes));
@@ -223,12 +224,12 @@ impl<'page> Reader<'page> {
 
     /// Reads what stands between the blank behind a value and the line's end.
     fn timestamp(&mut self) -> Result<(), Fault> {
-        self.skip_blanks();
-        let word = self.word()?;
+        self.at.skip_blanks();
+        let word = self.at.word()?;
         let stamp = std::str::from_utf8(word).ok().and_then(|word| word.parse::<i64>().ok());
         stamp.ok_or_else(|| Fault::Timestamp(Quoted::new(word)))?;
-        let more = self.until(|byte| byte == b'\n');
-        self.peek()?;
+        let more = self.at.until(|byte| byte == b'\n');
+        self.at.peek()?;
         if !more.is_empty() {
             return Err(Fault::AfterTimestamp(Quoted::new(more)));
         }
@@ -242,50 +243,16 @@ impl<'page> Reader<'page> {
     /// Reads a name, which is empty when none begins here. Behind it there is something.
     fn name(&mut self, goes_on: impl Fn(u8) -> bool) -> Result<&'page str, Fault> {
         // A digit goes on a name and begins none.
-        if self.peek()?.is_ascii_digit() {
+        if self.at.peek()?.is_ascii_digit() {
             return Ok("");
         }
-        let name = self.until(|byte| !goes_on(byte));
-        self.peek()?;
+        let name = self.at.until(|byte| !goes_on(byte));
+        self.at.peek()?;
         if name.len() > self.limits.name_bytes {
             return Err(Fault::LongName(self.limits.name_bytes));
         }
         // Nothing but ASCII goes on a name.
         std::str::from_utf8(name).map_err(|_| Fault::MetricName)
-    }
-
-    /// Reads up to a blank or the line's end, of which there must be one.
-    fn word(&mut self) -> Result<&'page [u8], Fault> {
-        let word = self.until(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
-        self.peek()?;
-        Ok(word)
-    }
-
-    fn skip_line(&mut self) -> Result<(), Fault> {
-        self.until(|byte| byte == b'\n');
-        self.peek()?;
-        self.advance();
-        Ok(())
-    }
-
-    fn skip_blanks(&mut self) {
-        self.until(|byte| !matches!(byte, b' ' | b'\t'));
-    }
-
-    /// Reads up to the first byte that is an `end`, or the end of the page.
-    fn until(&mut self, end: impl Fn(u8) -> bool) -> &'page [u8] {
-        let length = self.rest.iter().position(|byte| end(*byte)).unwrap_or(self.rest.len());
-        let (read, rest) = self.rest.split_at(length);
-        self.rest = rest;
-        read
-    }
-
-    fn peek(&self) -> Result<u8, Fault> {
-        self.rest.first().copied().ok_or(Fault::UnexpectedEnd)
-    }
-
-    fn advance(&mut self) {
-        self.rest = self.rest.get(1..).unwrap_or_default();
     }
 }
 

@@ -67,6 +67,8 @@ fn a_count_whose_histogram_comes_later_collides_with_it() {
 #[test]
 fn what_no_gateway_takes_is_refused_once_the_rest_is_well_formed() {
     assert_eq!(read("a 1 5\nb 1\n").unwrap_err(), "line 1: pushed metrics must not have timestamps");
+    let page = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_count 1 0\n";
+    assert_eq!(read(page).unwrap_err(), "line 3: pushed metrics must not have timestamps");
     assert_eq!(read("a 1 5\nb\n").unwrap_err(), "line 2: expected float as value, got \"\"");
     assert_eq!(
         read("a 1\n\na 1\n").unwrap_err(),

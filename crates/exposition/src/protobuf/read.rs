@@ -104,7 +104,7 @@ fn metric<'page>(
     series_left: &mut usize,
 ) -> Result<(), Fault> {
     let begin = family.labels.len();
-    let (mut value, mut has_timestamp) = (None, false);
+    let (mut value, mut timestamp_at) = (None, None);
     while let Some((number, field)) = field(&mut message, "Metric")? {
         let kind = match number {
             1 => {
@@ -122,7 +122,7 @@ fn metric<'page>(
             7 => Kind::Histogram,
             6 => {
                 field.varint("TimestampMs")?;
-                has_timestamp = true;
+                timestamp_at = Some(at);
                 continue;
             }
             _ => continue,
@@ -136,7 +136,7 @@ fn metric<'page>(
     if value.is_none() {
         spend(series_left, limits)?;
     }
-    family.metrics.push(Metric { labels: begin..family.labels.len(), value, has_timestamp, at });
+    family.metrics.push(Metric { labels: begin..family.labels.len(), value, timestamp_at, at });
     Ok(())
 }
 
