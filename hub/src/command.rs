@@ -1,0 +1,3 @@
+//! One file for each subcommand: its arguments, and `run`, which says how it ended.
+
+pub mod pushgateway;
