@@ -3,12 +3,13 @@
 mod cli;
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::config::Environment;
 use ::config::exit::{Failure, leave};
 use alert_bridge::send::{Note, send};
-use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE};
+use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE, data};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use daemon::{Admin, Lifecycle, telemetry, tls};
@@ -27,20 +28,27 @@ async fn main() -> ExitCode {
 }
 
 async fn start(cli: Cli) -> Result<(), Failure> {
-    let mut config = Config::load(cli.config.as_deref(), &Environment::of_process()).map_err(Failure::configuration)?;
+    let environment = Environment::of_process();
+    let mut config = Config::load(cli.config.as_deref(), &environment).map_err(Failure::configuration)?;
     config.language = cli.language.unwrap_or(config.language);
     if let Some(Command::Send(message)) = cli.command {
         return say(config, message).await;
     }
     config.listen = cli.serve.listen.unwrap_or(config.listen);
     config.admin_listen = cli.serve.admin_listen.unwrap_or(config.admin_listen);
-    config.data = cli.serve.data;
+    config.data = cli.serve.data.or_else(|| default_data(&config, &environment));
     if cli.serve.check {
         report(&config);
         return Ok(());
     }
     telemetry::init();
     Ok(serve(config).await?)
+}
+
+/// Where the outbox is when nobody says so. What is only printed here needs none.
+fn default_data(config: &Config, environment: &Environment) -> Option<PathBuf> {
+    config.webhook_url.as_ref()?;
+    data::default_directory(environment, rustix::process::geteuid().is_root())
 }
 
 /// Builds both doors before either opens: a port in use stops us here, while nothing runs yet.
