@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -47,12 +48,13 @@ impl Intake {
         &self.routing
     }
 
-    /// Accepts `webhook`, which was posted as `body`.
+    /// Accepts `webhook`: what is kept is what was read of it.
     ///
     /// # Errors
     /// When it is not on disk: Alertmanager has to come again.
-    pub async fn webhook(&self, webhook: &Webhook, body: String) -> Result<Accepted, Trouble> {
+    pub async fn webhook(&self, webhook: &Webhook) -> Result<Accepted, Trouble> {
         let now = self.clock.now();
+        let body = serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?;
         let event = NewEvent {
             kind: EventKind::Webhook,
             received: now,
@@ -70,8 +72,15 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note(&self, note: &Note) -> Result<Accepted, Trouble> {
-        let receivers = self.routing.of_note(note.level).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        self.note_to(note, receivers).await
+        self.keep_note(note, None, self.of_note(note)).await
+    }
+
+    /// Accepts `note` unless one with the same `key` was accepted before, be it by a process before this one.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn note_once(&self, note: &Note, key: &str) -> Result<Accepted, Trouble> {
+        self.keep_note(note, Some(key), self.of_note(note)).await
     }
 
     /// Accepts `note` for `receivers`.
@@ -79,11 +88,21 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note_to(&self, note: &Note, receivers: Vec<String>) -> Result<Accepted, Trouble> {
+        self.keep_note(note, None, receivers).await
+    }
+
+    fn of_note(&self, note: &Note) -> Vec<String> {
+        self.routing.of_note(note.level).into_iter().map(str::to_owned).collect()
+    }
+
+    async fn keep_note(&self, note: &Note, key: Option<&str>, receivers: Vec<String>) -> Result<Accepted, Trouble> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
         let event = NewEvent {
             kind: EventKind::Note,
             received: self.clock.now(),
-            key: 0,
-            same_since: None,
+            key: hasher.finish(),
+            same_since: key.map(|_| Timestamp::UNIX_EPOCH),
             group_key: String::new(),
             body: serde_json::to_string(note).map_err(|error| Trouble::Other(error.to_string()))?,
             destinations: receivers.into_iter().map(|receiver| Destination { receiver, alerts: None }).collect(),

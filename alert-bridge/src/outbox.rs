@@ -13,6 +13,9 @@
 pub mod card;
 mod dead;
 pub mod event;
+mod kept;
+mod prune;
+pub mod queue;
 mod schema;
 mod thread;
 
