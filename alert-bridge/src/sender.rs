@@ -60,6 +60,8 @@ pub struct Sender {
     source: Option<Arc<dyn Source>>,
     /// When forgotten cards were looked for last.
     swept: Option<Instant>,
+    /// The last card that was looked at then; 0: all were.
+    swept_to: i64,
     /// When the agenda was looked at last.
     looked: Option<Instant>,
     /// How many cards one message may tell: fewer after one was refused, so that the one at fault is found; and after a try
@@ -111,6 +113,7 @@ impl Sender {
             backoff: Backoff::default(),
             source: None,
             swept: None,
+            swept_to: 0,
             looked: None,
             fold: usize::MAX,
         }

@@ -16,7 +16,7 @@ use crate::outbox::card::{Beside, Card, Content, Posted};
 use crate::receiver::{Answer, Form};
 
 /// More cards than any message can name.
-const FOLD_LIMIT: usize = 600;
+const FOLD_LIMIT: usize = 400;
 /// How long a message is left alone that was refused in every form.
 const REFUSED_PAUSE: Duration = Duration::from_secs(300);
 /// How long to wait before what was told is noted again, when it could not be.
