@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::Sender;
 use crate::compose::compose;
-use crate::incident::{Incident, Standing};
+use crate::incident::Incident;
 use crate::kind::{Occasion, State};
 use crate::message::Message;
 use crate::outbox::Trouble;
@@ -162,7 +162,8 @@ impl Sender {
             }
         };
         self.sign(&mut message, card);
-        if let (Content::Incident(incident), Standing::Card) = (&card.content, card.standing()) {
+        // What was told before, and is told anew because its message is gone, calls nobody for a second time.
+        if let Content::Incident(incident) = &card.content {
             message.newly_firing = incident.newly_firing();
         }
         Some(message)
