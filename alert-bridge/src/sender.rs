@@ -189,7 +189,7 @@ impl Sender {
             return Ok(Next::At(until));
         }
         self.looked = Some(now);
-        let agenda = self.outbox.agenda(&self.name).await?;
+        let agenda = self.outbox.agenda(&self.name, self.clock.now()).await?;
         let waits = agenda.oldest.map_or(Duration::ZERO, |oldest| self.age(oldest));
         let is_dead = self.outbox.death(&self.name).await?.is_some();
         self.metrics.queue(&self.name, agenda.queued, waits, is_dead);

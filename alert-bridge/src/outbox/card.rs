@@ -153,13 +153,13 @@ impl Outbox {
         .await
     }
 
-    /// Returns when something is to be done for `receiver`, and how much waits.
+    /// Returns when something is to be done for `receiver`, and how much waits at `now`. What is held back on purpose does not.
     ///
     /// # Errors
     /// When the outbox cannot be used.
-    pub async fn agenda(&self, receiver: &str) -> Result<Agenda, Trouble> {
+    pub async fn agenda(&self, receiver: &str, now: Timestamp) -> Result<Agenda, Trouble> {
         let receiver = receiver.to_owned();
-        self.run(move |connection| agenda(connection, &receiver)).await
+        self.run(move |connection| agenda(connection, &receiver, now)).await
     }
 
     /// Returns the cards of `receiver` that are to be posted by `now`, oldest first.
@@ -480,7 +480,7 @@ pub(super) fn save(connection: &Connection, receiver: &str, card: &mut Card, now
     Ok(())
 }
 
-fn agenda(connection: &Connection, receiver: &str) -> rusqlite::Result<Agenda> {
+fn agenda(connection: &Connection, receiver: &str, now: Timestamp) -> rusqlite::Result<Agenda> {
     let first = |column: &str| -> rusqlite::Result<Option<Timestamp>> {
         let query = format!("SELECT min({column}) FROM card WHERE receiver = ? AND {column} IS NOT NULL");
         let moment: Option<i64> = connection.prepare_cached(&query)?.query_row([receiver], |row| row.get(0))?;
@@ -498,10 +498,12 @@ fn agenda(connection: &Connection, receiver: &str) -> rusqlite::Result<Agenda> {
     let waiting = "SELECT count(*), min(received_ms) FROM delivery JOIN event ON event.id = event WHERE receiver = ?";
     let (events, oldest_event): (i64, Option<i64>) =
         connection.prepare_cached(waiting)?.query_row([receiver], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let untold = "SELECT count(*), min(changed_ms) FROM card WHERE receiver = ? AND
-        (post_ms IS NOT NULL OR notice_ms IS NOT NULL OR edit_ms IS NOT NULL)";
-    let (cards, oldest_card): (i64, Option<i64>) =
-        connection.prepare_cached(untold)?.query_row([receiver], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let untold = "SELECT count(*), min(changed_ms) FROM card WHERE receiver = ?1 AND
+        (post_ms IS NOT NULL OR notice_ms IS NOT NULL OR edit_ms IS NOT NULL) AND
+        (post_ms <= ?2 OR notice_ms <= ?2 OR edit_ms <= ?2)";
+    let (cards, oldest_card): (i64, Option<i64>) = connection
+        .prepare_cached(untold)?
+        .query_row(params![receiver, now.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let oldest = [oldest_event, oldest_card].into_iter().flatten().min();
     Ok(Agenda {
         post: first("post_ms")?,

@@ -118,6 +118,7 @@ struct World {
     discord: Arc<Simulated>,
     outbox: Outbox,
     intake: Intake,
+    clock: Clock,
     stop: CancellationToken,
     sender: JoinHandle<anyhow::Result<()>>,
     begin: Instant,
@@ -146,7 +147,7 @@ impl World {
         }
         let stop = CancellationToken::new();
         let sender = tokio::spawn(sender.run(stop.clone()));
-        Self { discord, outbox, intake, stop, sender, begin: Instant::now() }
+        Self { discord, outbox, intake, clock, stop, sender, begin: Instant::now() }
     }
 
     /// One group with one alert that began at this second.
@@ -193,7 +194,7 @@ impl World {
     }
 
     async fn queued(&self) -> i64 {
-        self.outbox.agenda("d").await.unwrap().queued
+        self.outbox.agenda("d", self.clock.now()).await.unwrap().queued
     }
 
     async fn ends(self) {
