@@ -7,8 +7,9 @@ use std::time::Duration;
 use ::config::{Environment, EnvironmentError, SectionError, read_secret_file, section};
 use serde::Deserialize;
 
+use crate::incident::Following;
 use crate::language::Language;
-use crate::receiver::discord::{AvatarUrl, BotName, Mentions, NotAWebhook, Style, WebhookUrl};
+use crate::receiver::discord::{AvatarUrl, BotName, Mentions, NotAWebhook, Rate, Style, WebhookUrl};
 
 /// The environment name that users already have.
 pub const WEBHOOK_VARIABLE: &str = "DISCORD_ALERT_WEBHOOK_URL";
@@ -31,11 +32,15 @@ pub struct Config {
     pub avatar_url: Option<AvatarUrl>,
     /// The role to ping for each severity: `{critical: "123456789012345678"}`. Nobody is pinged unless named here.
     pub mentions: Mentions,
+    /// How incidents are followed.
+    pub incidents: Following,
+    /// How many new messages a Discord channel takes in how many seconds, from all its webhooks together.
+    pub channel_rate: Rate,
     /// How long deliveries under way may take after a stop was asked for.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 
-    /// Directory for what the bridge keeps. Differs by machine, so it is a flag and no key.
+    /// Directory for what the bridge keeps. Differs by machine, so it is a flag and no key; none: only memory.
     #[serde(skip)]
     pub data: Option<PathBuf>,
     /// The webhook; without one, messages go to standard output. [`Config::load`] finds it.
@@ -53,8 +58,10 @@ impl Default for Config {
             username: None,
             avatar_url: None,
             mentions: Mentions::default(),
-            // A delivery under way has 8 s of patience and a little for the answer.
-            grace: Duration::from_secs(10),
+            incidents: Following::default(),
+            channel_rate: Rate::default(),
+            // An answer under way may take 15 s.
+            grace: Duration::from_secs(20),
             data: None,
             webhook_url: None,
         }
@@ -148,7 +155,7 @@ mod tests {
     #[test]
     fn what_does_not_hold_is_said_without_the_secret() {
         let refusal = |text: &str| load(text, &Environment::default()).unwrap_err();
-        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, grace at line 2, column 3");
+        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, incidents, channel_rate, grace at line 2, column 3");
         insta::assert_snapshot!(refusal("bridge:\n  username: Discord bot\n"), @"noroshi.yaml: Discord refuses usernames that contain `discord`, `clyde` or three backticks at line 2, column 13");
         insta::assert_snapshot!(refusal("bridge:\n  language: de\n"), @"noroshi.yaml: unknown variant `de`, expected one of en, ja at line 2, column 13");
 

@@ -1,14 +1,16 @@
 //! `alert-bridge`: see the library for what it does.
 
 mod cli;
+mod queue;
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::config::Environment;
 use ::config::exit::{Failure, leave};
 use alert_bridge::send::{Note, send};
-use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE};
+use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE, data};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use daemon::{Admin, Lifecycle, telemetry, tls};
@@ -19,7 +21,8 @@ use crate::cli::{Cli, Command, Send};
 /// More than any message can show.
 const STDIN_LIMIT_BYTES: u64 = 1024 * 1024;
 
-#[tokio::main]
+// The work is waiting for others: two threads do, and each more costs memory.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     tls::install_provider();
@@ -27,20 +30,33 @@ async fn main() -> ExitCode {
 }
 
 async fn start(cli: Cli) -> Result<(), Failure> {
-    let mut config = Config::load(cli.config.as_deref(), &Environment::of_process()).map_err(Failure::configuration)?;
+    let environment = Environment::of_process();
+    let mut config = Config::load(cli.config.as_deref(), &environment).map_err(Failure::configuration)?;
     config.language = cli.language.unwrap_or(config.language);
-    if let Some(Command::Send(message)) = cli.command {
-        return say(config, message).await;
+    match cli.command {
+        Some(Command::Send(message)) => return say(config, message).await,
+        Some(Command::Queue(queue)) => {
+            let directory = queue.data.or_else(|| default_data(&environment));
+            return Ok(queue::run(directory, queue.deed)?);
+        }
+        None => {}
     }
     config.listen = cli.serve.listen.unwrap_or(config.listen);
     config.admin_listen = cli.serve.admin_listen.unwrap_or(config.admin_listen);
-    config.data = cli.serve.data;
+    // What is only printed here needs to be kept by nobody.
+    let kept = || config.webhook_url.as_ref().and_then(|_| default_data(&environment));
+    config.data = cli.serve.data.or_else(kept);
     if cli.serve.check {
         report(&config);
         return Ok(());
     }
     telemetry::init();
     Ok(serve(config).await?)
+}
+
+/// Where the outbox is when nobody says so.
+fn default_data(environment: &Environment) -> Option<PathBuf> {
+    data::default_directory(environment, rustix::process::geteuid().is_root())
 }
 
 /// Builds both doors before either opens: a port in use stops us here, while nothing runs yet.
