@@ -20,9 +20,11 @@ mod language;
 mod message;
 mod metrics;
 pub mod receiver;
+mod report;
 pub mod send;
 mod server;
 mod text;
+mod watchdog;
 mod webhook;
 
 use std::net::SocketAddr;
