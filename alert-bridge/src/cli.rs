@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use alert_bridge::{Label, Language, Level};
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,10 +34,18 @@ Examples:
 
 Silent on success. Rate limits and outages are waited for, up to 30 seconds; then the exit code is 1.";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  alert-bridge report                             print it here
+  alert-bridge report --to report.png             … and look at its picture
+  alert-bridge report --now --config noroshi.yaml send it
+
+Reports come by themselves with bridge.report.schedule in noroshi.yaml, as in `0 9 * * *`.";
+
 /// Turns Alertmanager's webhooks into messages for people in Discord.
 ///
-/// Alertmanager is answered 200 only once a message stands in the channel; what could not be delivered is answered
-/// 503, and Alertmanager sends it again. Without a webhook, alerts are printed to standard output.
+/// Alertmanager is answered 200 only once its webhook is on disk. From there it is told: through restarts, rate limits and
+/// outages, many in one message when many wait. Without a webhook URL, alerts are printed to standard output.
 #[derive(Debug, Parser)]
 #[command(name = "alert-bridge", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -63,8 +72,8 @@ pub struct Serve {
     /// Address for /metrics, /-/healthy and /-/ready [default: 127.0.0.1:9097].
     #[arg(long, env = "NOROSHI_BRIDGE_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
-    /// Directory for what the bridge keeps. This version keeps nothing across a restart: it only makes sure that the
-    /// directory exists and can be written to.
+    /// Directory for what waits to be told [default: $STATE_DIRECTORY; else /var/lib/noroshi/alert-bridge for root,
+    /// $XDG_STATE_HOME/noroshi/alert-bridge or ~/.local/state/noroshi/alert-bridge for others].
     #[arg(long, env = "NOROSHI_BRIDGE_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Check the configuration, say whether it holds, and leave.
@@ -77,6 +86,23 @@ pub struct Serve {
 pub enum Command {
     /// Send one message and leave.
     Send(Send),
+    /// Make a report now, and leave.
+    Report(Report),
+}
+
+/// A report.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub struct Report {
+    /// Send it to the channel now, whatever the schedule says.
+    #[arg(long)]
+    pub now: bool,
+    /// Write its picture to this file.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Where the figures are [default: bridge.prometheus_url, or http://127.0.0.1:9090].
+    #[arg(long, env = "NOROSHI_BRIDGE_PROMETHEUS_URL", value_name = "URL")]
+    pub prometheus: Option<Url>,
 }
 
 /// One message.

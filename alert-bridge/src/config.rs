@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use ::config::{Environment, EnvironmentError, SectionError, read_secret_file, section};
 use serde::Deserialize;
+use url::Url;
 
+use crate::incident::Following;
 use crate::language::Language;
-use crate::receiver::discord::{AvatarUrl, BotName, Mentions, NotAWebhook, Style, WebhookUrl};
+use crate::receiver::discord::{AvatarUrl, BotName, Mentions, NotAWebhook, Rate, Style, WebhookUrl};
+use crate::{report, watchdog};
 
 /// The environment name that users already have.
 pub const WEBHOOK_VARIABLE: &str = "DISCORD_ALERT_WEBHOOK_URL";
@@ -31,11 +34,21 @@ pub struct Config {
     pub avatar_url: Option<AvatarUrl>,
     /// The role to ping for each severity: `{critical: "123456789012345678"}`. Nobody is pinged unless named here.
     pub mentions: Mentions,
+    /// How incidents are followed.
+    pub incidents: Following,
+    /// How many new messages a Discord channel takes in how many seconds, from all its webhooks together.
+    pub channel_rate: Rate,
+    /// Where reports get their figures: Prometheus, or what speaks its API.
+    pub prometheus_url: Url,
+    /// When a report is made, and of what.
+    pub report: report::Config,
+    /// What becomes of the alert that always fires, and of its silence.
+    pub watchdog: watchdog::Config,
     /// How long deliveries under way may take after a stop was asked for.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 
-    /// Directory for what the bridge keeps. Differs by machine, so it is a flag and no key.
+    /// Directory for what the bridge keeps. Differs by machine, so it is a flag and no key; none: only memory.
     #[serde(skip)]
     pub data: Option<PathBuf>,
     /// The webhook; without one, messages go to standard output. [`Config::load`] finds it.
@@ -53,8 +66,13 @@ impl Default for Config {
             username: None,
             avatar_url: None,
             mentions: Mentions::default(),
-            // A delivery under way has 8 s of patience and a little for the answer.
-            grace: Duration::from_secs(10),
+            incidents: Following::default(),
+            channel_rate: Rate::default(),
+            prometheus_url: "http://127.0.0.1:9090".parse().expect("the default is an address"),
+            report: report::Config::default(),
+            watchdog: watchdog::Config::default(),
+            // An answer under way may take 15 s.
+            grace: Duration::from_secs(20),
             data: None,
             webhook_url: None,
         }

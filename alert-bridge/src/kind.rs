@@ -3,10 +3,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is. The order is that of the enum: the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Good to know.
@@ -63,7 +63,22 @@ pub enum State {
     Resolved,
     /// What we see is well again, but Alertmanager kept other alerts of the group from us.
     PartlyResolved,
+    /// Nobody said that it is over, but nobody tells of it any more either.
+    Lost,
     /// Somebody says something: neither begins nor ends anything.
+    Note,
+}
+
+/// Why a message is told now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Something began.
+    New,
+    /// Something changed about what was told before.
+    Update,
+    /// Nothing changed, and it goes on.
+    Reminder,
+    /// Somebody says something.
     Note,
 }
 

@@ -1,10 +1,13 @@
 //! Every word that we say to people, in every language that we speak. A sentence missing in one does not compile.
 
+mod report;
+
 use clap::ValueEnum;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::kind::{Level, LinkKind, State};
+use crate::kind::{Level, LinkKind, Occasion, State};
+use crate::note::Note;
 
 /// The language of the words around what alerts say of themselves.
 ///
@@ -39,7 +42,20 @@ impl Language {
             (Self::Ja, State::Resolved) => "復旧",
             (Self::En, State::PartlyResolved) => "Partly resolved",
             (Self::Ja, State::PartlyResolved) => "一部復旧",
+            (Self::En, State::Lost) => "No longer reported",
+            (Self::Ja, State::Lost) => "通知途絶",
             (_, State::Note) => "",
+        }
+    }
+
+    /// What a message is about, and how that relates to what was told before.
+    pub(crate) fn told(self, occasion: Occasion, state: State) -> &'static str {
+        match (self, occasion, state) {
+            (Self::En, Occasion::Update, State::Firing) => "Also firing",
+            (Self::Ja, Occasion::Update, State::Firing) => "追加発生",
+            (Self::En, Occasion::Reminder, State::Firing) => "Still firing",
+            (Self::Ja, Occasion::Reminder, State::Firing) => "発生継続中",
+            _ => self.state(state),
         }
     }
 
@@ -110,6 +126,60 @@ impl Language {
             (Self::Ja, Some(when), Some(lasted)) => format!("{when}に復旧しました(継続時間 {lasted})"),
             (Self::Ja, Some(when), None) => format!("{when}に復旧しました"),
             (Self::Ja, None, _) => "復旧しました".to_owned(),
+        }
+    }
+
+    /// That nobody tells of it any more.
+    pub(crate) fn lost(self) -> &'static str {
+        match self {
+            Self::En => "No longer reported (silenced, or ended without a word)",
+            Self::Ja => "通知が途絶えました(サイレンス中、または通知なしで終了)",
+        }
+    }
+
+    /// That a receiver takes no messages any more, told where somebody can still read it.
+    pub(crate) fn receiver_is_dead(self, name: &str, reason: &str, now: Timestamp) -> Note {
+        let (title, text) = match self {
+            Self::En => (
+                format!("Alerts do not reach `{name}` any more"),
+                format!(
+                    "{reason}\nWhat waits for it is kept. Mend its address and start alert-bridge again, or run `alert-bridge queue retry`."
+                ),
+            ),
+            Self::Ja => (
+                format!("`{name}` にアラートが届かなくなりました"),
+                format!(
+                    "{reason}\n届けられなかったものは保存されています。宛先を直して alert-bridge を再起動するか、`alert-bridge queue retry` を実行してください。"
+                ),
+            ),
+        };
+        Note::new(Level::Error, title, text, now)
+    }
+
+    /// That the outbox was damaged, and where it is now.
+    pub(crate) fn outbox_was_damaged(self, aside: &str, now: Timestamp) -> Note {
+        let (title, text) = match self {
+            Self::En => (
+                "The alert bridge lost its memory",
+                format!(
+                    "Its outbox was damaged and is now {aside}. Alerts that had not been told may be missing: look into Alertmanager."
+                ),
+            ),
+            Self::Ja => (
+                "アラートブリッジの保存データが壊れていました",
+                format!(
+                    "壊れたデータは {aside} に移しました。未通知のアラートが失われた可能性があります。Alertmanager を確認してください。"
+                ),
+            ),
+        };
+        Note::new(Level::Error, title, text, now)
+    }
+
+    /// How often it fired again.
+    pub(crate) fn flaps(self, count: u32) -> String {
+        match self {
+            Self::En => format!("flapped {count}×"),
+            Self::Ja => format!("再発 {count} 回"),
         }
     }
 

@@ -3,15 +3,19 @@
 mod cli;
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::config::Environment;
 use ::config::exit::{Failure, leave};
-use alert_bridge::send::{Note, send};
-use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE};
+use alert_bridge::receiver::terminal::Terminal;
+use alert_bridge::receiver::{Answer, Receiver};
+use alert_bridge::send::{self, Note, send};
+use alert_bridge::{AlertBridge, Config, Picture, Reporter, WEBHOOK_VARIABLE, data};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use daemon::{Admin, Lifecycle, telemetry, tls};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 
 use crate::cli::{Cli, Command, Send};
@@ -27,20 +31,29 @@ async fn main() -> ExitCode {
 }
 
 async fn start(cli: Cli) -> Result<(), Failure> {
-    let mut config = Config::load(cli.config.as_deref(), &Environment::of_process()).map_err(Failure::configuration)?;
+    let environment = Environment::of_process();
+    let mut config = Config::load(cli.config.as_deref(), &environment).map_err(Failure::configuration)?;
     config.language = cli.language.unwrap_or(config.language);
-    if let Some(Command::Send(message)) = cli.command {
-        return say(config, message).await;
+    match cli.command {
+        Some(Command::Send(message)) => return say(config, message).await,
+        Some(Command::Report(report)) => return make_report(config, report).await,
+        None => {}
     }
     config.listen = cli.serve.listen.unwrap_or(config.listen);
     config.admin_listen = cli.serve.admin_listen.unwrap_or(config.admin_listen);
-    config.data = cli.serve.data;
+    config.data = cli.serve.data.or_else(|| default_data(&config, &environment));
     if cli.serve.check {
         report(&config);
         return Ok(());
     }
     telemetry::init();
     Ok(serve(config).await?)
+}
+
+/// Where the outbox is when nobody says so. What is only printed here needs none.
+fn default_data(config: &Config, environment: &Environment) -> Option<PathBuf> {
+    config.webhook_url.as_ref()?;
+    data::default_directory(environment, rustix::process::geteuid().is_root())
 }
 
 /// Builds both doors before either opens: a port in use stops us here, while nothing runs yet.
@@ -68,6 +81,30 @@ async fn say(config: Config, message: Send) -> Result<(), Failure> {
     }
     let note = Note { level: message.level, title: message.title, text, fields: message.fields };
     send(&config, url, note).await.context("cannot send the message")?;
+    Ok(())
+}
+
+async fn make_report(mut config: Config, report: cli::Report) -> Result<(), Failure> {
+    config.prometheus_url = report.prometheus.unwrap_or(config.prometheus_url);
+    let url = config.webhook_url.clone();
+    if report.now && url.is_none() {
+        return Err(Failure::configuration(anyhow!("there is no webhook to send to; set {WEBHOOK_VARIABLE}")));
+    }
+    let reporter = Reporter::new(&config)?;
+    let note = reporter.report(Timestamp::now()).await.context("cannot make the report")?;
+    if let Some(file) = &report.to {
+        let picture = note.pictures.first().and_then(Picture::bytes);
+        let picture = picture.with_context(|| format!("there is nothing to draw: {}", note.text))?;
+        std::fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    match url {
+        Some(url) if report.now => drop(send::deliver(&config, url, &note).await.context("cannot send the report")?),
+        _ if report.to.is_none() => match Terminal::stdout().post(&[note.message(config.language)]).await {
+            Answer::Trouble(reason) => return Err(Failure::Running(anyhow!("cannot print the report: {reason}"))),
+            _ => {}
+        },
+        _ => {}
+    }
     Ok(())
 }
 

@@ -24,11 +24,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tracing::{error, info, warn};
-use url::Url;
 
 pub use self::fleet::Gauge;
 use self::prometheus::{Prometheus, Unanswered};
-pub use self::schedule::{Expression, NotAZone, NotAnExpression, Schedule, Zone};
+use self::schedule::{Expression, Schedule, Zone};
 use self::survey::survey;
 use self::tell::Manner;
 use crate::clock::Clock;
@@ -37,6 +36,7 @@ use crate::language::Language;
 use crate::message::Picture;
 use crate::metrics::{Metrics, ReportOutcome};
 use crate::note::Note;
+use crate::outbox::kept::Kept;
 use crate::outbox::{Outbox, Trouble};
 
 /// What the picture is called on its way.
@@ -67,7 +67,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let hours = |hours| Duration::from_secs(hours * 3600);
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
         Self { schedule: None, time_zone: None, period: hours(24), late: hours(12), receivers: None }
     }
 }
@@ -93,14 +93,15 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Prepares to ask the Prometheus at `url`; `watchdog` is the alert that is no news.
+    /// Prepares to ask the Prometheus that `config` names.
     ///
     /// # Errors
     /// When the system's certificate roots cannot be set up.
-    pub fn new(config: Config, url: Url, language: Language, watchdog: String) -> anyhow::Result<Self> {
+    pub fn new(config: &crate::Config) -> anyhow::Result<Self> {
         let http = daemon::http::client(concat!("noroshi-alert-bridge/", env!("CARGO_PKG_VERSION")));
-        let prometheus = Prometheus::new(http.context("cannot prepare to talk to Prometheus")?, url);
-        Ok(Self { config, prometheus, language, watchdog })
+        let prometheus = Prometheus::new(http.context("cannot prepare to talk to Prometheus")?, config.prometheus_url.clone());
+        let (language, watchdog) = (config.language, config.watchdog.alertname.clone());
+        Ok(Self { config: config.report.clone(), prometheus, language, watchdog })
     }
 
     /// Makes a report of the time until `now`, with its picture.
@@ -111,7 +112,6 @@ impl Reporter {
         Ok(self.try_report(now, None).await?)
     }
 
-    /// Returns what a report says when there was no answer.
     async fn try_report(&self, now: Timestamp, late_since: Option<Timestamp>) -> Result<Note, Unanswered> {
         let manner = self.config.manner(self.language, late_since);
         let survey = survey(&self.prometheus, now, manner.period, &self.watchdog).await?;
@@ -189,10 +189,11 @@ impl Reports {
         let Some(due) = self.schedule.last(now) else { return Ok(()) };
         // Another schedule begins anew: what it had as its last time before now was not missed.
         let key = format!("report.last {}", self.schedule.expression);
+        let kept = Kept { name: key.clone(), value: due.to_string() };
         let last = self.outbox.kept(&key).await?.and_then(|last| last.parse::<Timestamp>().ok());
         let Some(last) = last else {
             // The first start: what was due before is nobody's loss.
-            return self.outbox.keep(&key, due.to_string()).await;
+            return self.outbox.keep(kept).await;
         };
         let age = now.duration_since(due).unsigned_abs();
         if due <= last || age > self.reporter.config.late {
@@ -200,7 +201,7 @@ impl Reports {
         }
         let late_since = (age > LONGEST_SLEEP + PAUSE).then_some(due);
         let Some((note, outcome)) = self.reporter.insist(self.clock, late_since, stop).await else { return Ok(()) };
-        self.intake.note_once(&note, self.reporter.config.receivers.clone(), &key, due.to_string()).await?;
+        self.intake.note_keeping(&note, self.reporter.config.receivers.clone(), kept).await?;
         self.metrics.report(outcome, self.clock.now());
         info!("made the report of {due}");
         Ok(())

@@ -1,21 +1,24 @@
 //! One message from a script, a cron job or a person: `alert-bridge send`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::CancellationToken;
+use anyhow::bail;
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
-use crate::delivery::{Delivered, Undelivered};
-use crate::kind::{Level, State};
-use crate::message::{Label, Message};
+use crate::message::Label;
 use crate::metrics::Metrics;
-use crate::receiver::Patience;
-use crate::receiver::discord::{Discord, WebhookUrl};
-use crate::text;
+use crate::note;
+use crate::receiver::discord::{Discord, Shared, WebhookUrl};
+use crate::receiver::{Answer, Deed, Receiver};
+use crate::{kind::Level, receiver::Form};
 
 /// Nobody waits behind a script, so it may wait longer than Alertmanager does.
 const PATIENCE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What somebody wants to say.
 #[derive(Clone, Debug)]
@@ -34,31 +37,41 @@ pub struct Note {
 ///
 /// # Errors
 /// When it does not stand in the channel.
-pub async fn send(config: &Config, url: WebhookUrl, note: Note) -> anyhow::Result<Delivered> {
-    // Nobody scrapes a process that lives for a second.
-    let metrics = Metrics::register(&mut Registry::default(), "discord");
-    let discord = Discord::new(url, config.style(), metrics)?;
-    let delivered: Result<Delivered, Undelivered> =
-        discord.deliver(&message(config, note), &Patience::new(PATIENCE, CancellationToken::new())).await;
-    Ok(delivered?)
+pub async fn send(config: &Config, url: WebhookUrl, note: Note) -> anyhow::Result<Form> {
+    let fields = note.fields;
+    let note = note::Note { fields, ..note::Note::new(note.level, note.title, note.text, Timestamp::now()) };
+    deliver(config, url, &note).await
 }
 
-fn message(config: &Config, note: Note) -> Message {
-    let fields =
-        note.fields.into_iter().map(|field| Label { name: text::line(&field.name), value: text::clean(&field.value) });
-    Message {
-        language: config.language,
-        state: State::Note,
-        level: note.level,
-        firing_levels: [note.level].into(),
-        title: text::line(&note.title),
-        link: None,
-        text: text::clean(&note.text),
-        entries: Vec::new(),
-        labels: Vec::new(),
-        links: Vec::new(),
-        fields: fields.collect(),
-        unseen: 0,
-        origin: String::new(),
+/// Posts `note` to the channel behind `url`, trying again for half a minute.
+///
+/// # Errors
+/// When it does not stand in the channel.
+pub async fn deliver(config: &Config, url: WebhookUrl, note: &note::Note) -> anyhow::Result<Form> {
+    // Nobody scrapes a process that lives for a second.
+    let metrics = Metrics::register(&mut Registry::default());
+    let discord = Discord::new(url, config.style(), Arc::new(Shared::default()), metrics)?;
+    let messages = [note.message(config.language)];
+    let (until, mut pause) = (Instant::now() + PATIENCE, FIRST_PAUSE);
+    loop {
+        let (again, trouble) = match Receiver::post(&discord, &messages).await {
+            Answer::Done { form, .. } => return Ok(form),
+            Answer::Wait => {
+                let open = discord.opens_at(Deed::Post);
+                (open, format!("Discord asks to wait {} s", (open - Instant::now()).as_secs_f64().ceil()))
+            }
+            Answer::Trouble(reason) => {
+                let again = Instant::now() + pause;
+                pause *= 2;
+                (again, format!("Discord could not be reached: {reason}"))
+            }
+            Answer::Dead(reason) => bail!("Discord does not know this webhook any more: {reason}"),
+            Answer::Refused(reason) => bail!("Discord refused the message: {reason}"),
+            Answer::Gone | Answer::TooOld(_) => bail!("Discord answered as if to an edit"),
+        };
+        if again > until {
+            bail!("{trouble}");
+        }
+        sleep_until(again).await;
     }
 }

@@ -8,6 +8,7 @@
 //! from them to this bridge is cut. A [`Watch`] turns that silence into a message. It has no clock of its own: who holds it
 //! says what time it is.
 
+mod keeper;
 mod notice;
 
 use std::collections::BTreeMap;
@@ -16,14 +17,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use self::notice::webhook;
+pub use self::keeper::Watchdog;
 use crate::webhook::{Labels, Status, Webhook};
 
 /// Longer than this between two looks, and this machine was asleep, or its clock was set: what did not arrive meanwhile
 /// says nothing about the other side.
 const ASLEEP: SignedDuration = SignedDuration::from_secs(60);
 /// How often somebody should look.
-pub const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A source that has been silent for so long was taken down on purpose.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// Whoever may post here could name any number of sources.
@@ -70,20 +71,24 @@ pub enum Mode {
 
 /// What people are to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Nothing was heard of `source`, since `since` if it was ever heard of.
+enum Event {
+    /// Nothing is heard of `source`.
     Silent {
         /// Whose.
         source: String,
-        /// Since when; before that, it was never heard of.
-        since: Option<Timestamp>,
+        /// Since when.
+        since: Timestamp,
+        /// Whether it was ever heard of.
+        was_heard: bool,
     },
     /// `source` is back.
     Back {
         /// Whose.
         source: String,
         /// Since when it was silent.
-        since: Option<Timestamp>,
+        since: Timestamp,
+        /// Whether it had ever been heard of.
+        was_heard: bool,
         /// Since when it is back.
         at: Timestamp,
     },
@@ -91,13 +96,21 @@ pub enum Event {
 
 /// What outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+struct Memory {
     sources: BTreeMap<String, Source>,
+}
+
+impl Memory {
+    fn len(&self) -> usize {
+        self.sources.len()
+    }
 }
 
 /// One Prometheus, told from others by the labels of its alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Source {
+    /// Since when it is waited for.
+    begun: Timestamp,
     /// When it was heard of last; never, for the one that was expected in vain.
     last: Option<Timestamp>,
     /// When people were told of its silence last.
@@ -105,7 +118,8 @@ struct Source {
 }
 
 /// Waits for something not to happen.
-pub struct Watch {
+#[derive(Clone, Debug)]
+struct Watch {
     config: Config,
     memory: Memory,
     listening_since: Timestamp,
@@ -129,11 +143,11 @@ impl Watch {
         (sources.clone().filter_map(|source| source.last).max(), sources.filter(|source| source.told.is_some()).count())
     }
 
-    /// Takes the alert that always fires out of `webhook`, wherever it stands, and returns whose it was.
+    /// Takes the alert that always fires out of `webhook`, and returns whose it was; nothing when it was not there.
     ///
     /// Its end is no news: that it does not arrive says as much, and says it also when its end does not arrive.
-    pub fn take(&self, webhook: &mut Webhook) -> Vec<String> {
-        let mut sources = Vec::new();
+    pub fn take(&self, webhook: &mut Webhook) -> Option<Vec<String>> {
+        let (count, mut sources) = (webhook.alerts.len(), Vec::new());
         webhook.alerts.retain(|alert| {
             let is_ours = alert.labels.get("alertname") == Some(self.config.alertname.as_str());
             if is_ours && alert.status == Status::Firing {
@@ -141,7 +155,7 @@ impl Watch {
             }
             !is_ours
         });
-        sources
+        (webhook.alerts.len() < count).then_some(sources)
     }
 
     /// Notes that `source` was heard of.
@@ -153,9 +167,11 @@ impl Watch {
         if known.is_none() && self.memory.sources.len() >= SOURCES_LIMIT {
             return None;
         }
-        self.memory.sources.insert(source.to_owned(), Source { last: Some(now), told: None });
+        let begun = known.as_ref().map_or(now, |known| known.begun);
+        self.memory.sources.insert(source.to_owned(), Source { begun, last: Some(now), told: None });
         let known = known.filter(|known| known.told.is_some() && self.config.mode != Mode::Off)?;
-        Some(Event::Back { source: source.to_owned(), since: known.last, at: now })
+        let (since, was_heard) = known.silent_since();
+        Some(Event::Back { source: source.to_owned(), since, was_heard, at: now })
     }
 
     /// Returns who has been silent for too long.
@@ -169,7 +185,7 @@ impl Watch {
             return Vec::new();
         }
         if self.config.mode == Mode::Required && self.memory.sources.is_empty() {
-            self.memory.sources.insert(String::new(), Source { last: None, told: None });
+            self.memory.sources.insert(String::new(), Source { begun: now, last: None, told: None });
         }
         self.memory.sources.retain(|_, source| {
             source.last.is_none_or(|last| source.told.is_none() || now.duration_since(last) < FORGOTTEN_AFTER)
@@ -186,10 +202,17 @@ impl Watch {
             };
             if is_due {
                 source.told = Some(now);
-                events.push(Event::Silent { source: name.clone(), since: source.last });
+                let (since, was_heard) = source.silent_since();
+                events.push(Event::Silent { source: name.clone(), since, was_heard });
             }
         }
         events
+    }
+}
+
+impl Source {
+    fn silent_since(&self) -> (Timestamp, bool) {
+        (self.last.unwrap_or(self.begun), self.last.is_some())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::delivery::{Delivered, Undelivered};
+use super::{Answer, Answering, Form, Receiver};
 use crate::kind::{Level, State};
 use crate::message::{Entry, Label, Link, Message};
 
@@ -41,15 +41,13 @@ impl Terminal {
         Self { out: Mutex::new(out), colour, zone }
     }
 
-    /// Writes `message`.
-    ///
-    /// # Errors
-    /// When nobody can read it any more.
-    pub fn deliver(&self, message: &Message) -> Result<Delivered, Undelivered> {
-        let text = self.text(message);
+    fn write(&self, messages: &[Message]) -> Answer {
+        let text: String = messages.iter().map(|message| self.text(message)).collect();
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Undelivered::Closed)?;
-        Ok(Delivered::AsComposed)
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => Answer::Done { id: None, form: Form::AsComposed },
+            Err(error) => Answer::Trouble(format!("cannot write to standard output: {error}")),
+        }
     }
 
     fn text(&self, message: &Message) -> String {
@@ -57,11 +55,17 @@ impl Terminal {
         let title = match message.state {
             State::Note if message.title.is_empty() => language.level(message.level).to_owned(),
             State::Note => format!("[{}] {}", language.level(message.level), message.title),
-            state => format!("[{} · {}] {}", language.state(state), language.level(message.level), message.title),
+            state => format!(
+                "[{} · {}] {}",
+                language.told(message.occasion, state),
+                language.level(message.level),
+                message.title
+            ),
         };
         let mut lines = vec![self.painted(&title, message.state, message.level)];
         lines.extend(message.text.lines().map(|line| format!("  {line}")));
-        lines.extend(message.fields.iter().map(|field| format!("  {}: {}", field.name, field.value)));
+        let value = |field: &Label| field.value.lines().collect::<Vec<_>>().join(" · ");
+        lines.extend(message.fields.iter().map(|field| format!("  {}: {}", field.name, value(field))));
         for entry in &message.entries {
             let when = entry.when(language, |moment| self.local(moment));
             let (lead, rest) = match entry.is_resolved() {
@@ -106,6 +110,21 @@ impl Terminal {
             Colour::On => format!("\u{1b}[{colour}m{text}\u{1b}[0m"),
             Colour::Off => text.to_owned(),
         }
+    }
+}
+
+impl Receiver for Terminal {
+    fn kind(&self) -> &'static str {
+        "terminal"
+    }
+
+    fn fits(&self, messages: &[Message]) -> usize {
+        messages.len()
+    }
+
+    fn post<'a>(&'a self, messages: &'a [Message]) -> Answering<'a> {
+        let answer = self.write(messages);
+        Box::pin(std::future::ready(answer))
     }
 }
 

@@ -15,6 +15,7 @@ use plotters::style::RGBColor;
 use self::canvas::{Band, Color, Ink, Side};
 pub use self::canvas::Undrawable;
 use self::row::Layout;
+pub use self::row::is_lettered;
 use super::fleet::{Fleet, Gauge};
 
 /// More rows than this are no picture any more. The text names all hosts.

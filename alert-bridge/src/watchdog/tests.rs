@@ -21,7 +21,7 @@ fn passes(watch: &mut Watch, from: f64, to: f64) -> Vec<(f64, Event)> {
 }
 
 fn silent(source: &str, since: f64) -> Event {
-    Event::Silent { source: source.to_owned(), since: Some(at(since)) }
+    Event::Silent { source: source.to_owned(), since: at(since), was_heard: true }
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn its_silence_is_told_once_then_as_a_reminder_and_its_return_with_how_long_it_w
     watch.beat("", at(1.0));
     assert_eq!(passes(&mut watch, 1.0, 300.0), [(6.0, silent("", 1.0)), (246.0, silent("", 1.0))]);
 
-    assert_eq!(watch.beat("", at(301.0)), Some(Event::Back { source: String::new(), since: Some(at(1.0)), at: at(301.0) }));
+    assert_eq!(watch.beat("", at(301.0)), Some(Event::Back { source: String::new(), since: at(1.0), was_heard: true, at: at(301.0) }));
     assert_eq!(watch.beat("", at(302.0)), None);
     assert_eq!(passes(&mut watch, 302.0, 306.75), []);
     assert_eq!(passes(&mut watch, 307.0, 307.0), [(307.0, silent("", 302.0))]);
@@ -51,9 +51,9 @@ fn what_never_arrived_is_missed_only_where_it_is_required() {
     assert_eq!(passes(&mut watch(Mode::Off), 0.0, 60.0), []);
 
     let mut required = watch(Mode::Required);
-    assert_eq!(passes(&mut required, 0.0, 60.0), [(5.0, Event::Silent { source: String::new(), since: None })]);
+    assert_eq!(passes(&mut required, 0.0, 60.0), [(5.0, Event::Silent { source: String::new(), since: at(0.0), was_heard: false })]);
     let back = required.beat("cluster=home", at(61.0));
-    assert_eq!(back, Some(Event::Back { source: "cluster=home".into(), since: None, at: at(61.0) }));
+    assert_eq!(back, Some(Event::Back { source: "cluster=home".into(), since: at(0.0), was_heard: false, at: at(61.0) }));
     assert_eq!(passes(&mut required, 61.0, 67.0), [(66.0, silent("cluster=home", 61.0))]);
 }
 
@@ -92,7 +92,7 @@ fn what_was_told_is_not_told_again_after_a_restart_and_its_return_is() {
     let kept = serde_json::to_string(before.memory()).unwrap();
     let mut after = Watch::new(Config::default(), serde_json::from_str(&kept).unwrap(), at(7.0));
     assert_eq!(passes(&mut after, 7.0, 60.0), []);
-    assert!(matches!(after.beat("", at(61.0)), Some(Event::Back { since: Some(since), .. }) if since == at(0.0)));
+    assert!(matches!(after.beat("", at(61.0)), Some(Event::Back { since, .. }) if since == at(0.0)));
 }
 
 #[test]
@@ -159,7 +159,8 @@ fn it_is_taken_out_of_whatever_it_arrives_in() {
         alert("resolved", r#""alertname":"Watchdog","cluster":"oci""#),
     ];
     let mut webhook = webhook::parse(format!(r#"{{"receiver":"r","alerts":[{}]}}"#, alerts.join(",")).as_bytes()).unwrap();
-    assert_eq!(watch(Mode::Auto).take(&mut webhook), ["cluster=home"]);
+    assert_eq!(watch(Mode::Auto).take(&mut webhook).unwrap(), ["cluster=home"]);
     assert_eq!(webhook.alerts.len(), 1);
     assert_eq!(webhook.alerts[0].labels.get("alertname"), Some("HostDown"));
+    assert_eq!(watch(Mode::Auto).take(&mut webhook), None);
 }

@@ -216,7 +216,12 @@ fn hours(fleet: &Fleet, zone: &TimeZone, every: i8) -> Vec<(f32, String)> {
 
 /// The name if the font has its letters, otherwise the place that the report gives it.
 fn shown(name: &str, place: usize) -> String {
-    if name.chars().all(|char| ('\u{20}'..'\u{500}').contains(&char) && !char.is_control()) { name.to_owned() } else { format!("#{}", place + 1) }
+    if is_lettered(name) { name.to_owned() } else { format!("#{}", place + 1) }
+}
+
+/// Returns whether the font has letters for `name`: Latin, Greek and Cyrillic ones.
+pub fn is_lettered(name: &str) -> bool {
+    name.chars().all(|char| (' '..'\u{500}').contains(&char) && !char.is_control())
 }
 
 fn fitted(pen: &Pen, text: &str, ink: Ink, room: f32) -> Result<String, Undrawable> {
