@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use crate::family::{Families, Family};
+use crate::escape;
+use crate::families::Families;
+use crate::family::Family;
 use crate::labels::Labels;
 use crate::name::MetricName;
 use crate::number::Number;
@@ -25,7 +27,7 @@ impl Display for Family {
         let name = self.name();
         if !self.help().is_empty() {
             write!(f, "# HELP {name} ")?;
-            escape(self.help(), f, |character| character == '"')?;
+            escape::help(self.help(), f)?;
             f.write_char('\n')?;
         }
         writeln!(f, "# TYPE {name} {}", self.kind().as_str())?;
@@ -66,40 +68,17 @@ fn count_number(count: u64) -> Number {
     Number(count as f64)
 }
 
-/// `{name="value",…}`, or nothing when there is no label.
-impl Display for Labels {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write_labels(f, self, None)
-    }
-}
-
 /// Writes labels and, behind them, the one that tells the lines of a series apart.
 fn write_labels(f: &mut Formatter<'_>, labels: &Labels, own: Option<(&str, f64)>) -> fmt::Result {
+    let Some((name, value)) = own else { return labels.fmt(f) };
     let mut before = '{';
     for (name, value) in labels.iter() {
         write!(f, "{before}{name}=\"")?;
-        escape(value, f, |_| false)?;
+        escape::label_value(value, f)?;
         f.write_char('"')?;
         before = ',';
     }
-    if let Some((name, value)) = own {
-        write!(f, "{before}{name}=\"{}\"", Number(value))?;
-        before = ',';
-    }
-    if before == '{' { Ok(()) } else { f.write_char('}') }
-}
-
-/// Writes `text` with `\\`, `\n` and, unless `plain` says that it stands for itself here, `\"`.
-fn escape(text: &str, f: &mut Formatter<'_>, plain: impl Fn(char) -> bool) -> fmt::Result {
-    for character in text.chars() {
-        match character {
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '"' if !plain('"') => f.write_str("\\\"")?,
-            other => f.write_char(other)?,
-        }
-    }
-    Ok(())
+    write!(f, "{before}{name}=\"{}\"}}", Number(value))
 }
 
 #[cfg(test)]

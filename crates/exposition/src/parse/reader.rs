@@ -3,35 +3,25 @@
 use std::borrow::Cow;
 
 use super::draft::{Drafts, Part};
-use super::fault::{Fault, Quoted};
-use super::{Limits, ParseError};
-use crate::family::{Families, Kind};
-use crate::labels::Labels;
+use crate::fault::{Fault, Quoted};
+use crate::kind::Kind;
+use crate::limits::Limits;
 use crate::number;
+use crate::raw::{Family, Label};
 
 /// A place on the page, and what was read up to it.
 pub struct Reader<'page> {
     rest: &'page [u8],
     line: usize,
     series: usize,
-    limits: &'page Limits,
+    limits: Limits,
     drafts: Drafts<'page>,
-    /// The first line that is well formed and yet to be refused.
-    refused: Option<ParseError>,
-}
-
-/// The labels of a line.
-struct Read {
-    /// `None` where they were refused, and the page with them.
-    labels: Option<Labels>,
-    /// The number in `le` or `quantile`, where that is not a label like others.
-    own: f64,
 }
 
 impl<'page> Reader<'page> {
     /// Stands at the beginning of `page`.
-    pub fn new(page: &'page [u8], limits: &'page Limits) -> Self {
-        Self { rest: page, line: 0, series: 0, limits, drafts: Drafts::default(), refused: None }
+    pub fn new(page: &'page [u8], limits: Limits) -> Self {
+        Self { rest: page, line: 0, series: 0, limits, drafts: Drafts::default() }
     }
 
     /// Returns which line is being read.
@@ -53,12 +43,9 @@ impl<'page> Reader<'page> {
         }
     }
 
-    /// Returns the page that was read.
-    pub fn finish(self) -> Result<Families, ParseError> {
-        match self.refused {
-            Some(error) => Err(error),
-            None => self.drafts.finish(),
-        }
+    /// Returns the families that were read.
+    pub fn finish(self) -> Vec<Family<'page>> {
+        self.drafts.finish()
     }
 
     fn comment(&mut self) -> Result<(), Fault> {
@@ -92,36 +79,15 @@ impl<'page> Reader<'page> {
             return Err(Fault::SecondHelp(self.drafts.at(family).name.to_owned()));
         }
         let text = self.until(|byte| byte == b'\n');
-        let mut plain = Vec::new();
-        let mut pieces = text.split(|byte| *byte == b'\\');
-        plain.extend_from_slice(pieces.next().unwrap_or_default());
-        let mut escaped = false; // The piece follows on a backslash that was escaped itself.
-        for piece in pieces {
-            if escaped {
-                plain.extend_from_slice(piece);
-                escaped = false;
-                continue;
-            }
-            match piece.first() {
-                Some(b'n') => {
-                    plain.push(b'\n');
-                    plain.extend_from_slice(&piece[1..]);
-                }
-                Some(other) => return Err(Fault::Escape(char::from(*other))),
-                None => {
-                    plain.push(b'\\');
-                    escaped = true;
-                }
-            }
-        }
+        // An escape that does not exist is told before an end that is missing.
+        let plain = unescaped_help(text)?;
         self.peek()?;
         // An odd number of backslashes at the end escapes the line's end.
         if text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1 {
             return Err(Fault::Escape('\n'));
         }
         self.advance();
-        // Only label values are held to UTF-8.
-        self.drafts.at(family).help = Some(String::from_utf8_lossy(&plain).into_owned());
+        self.drafts.at(family).help = Some(plain);
         Ok(())
     }
 
@@ -145,14 +111,11 @@ impl<'page> Reader<'page> {
         let (family, part) = self.drafts.open(name, self.line);
         let kind = *self.drafts.at(family).kind.get_or_insert(Kind::Untyped);
         self.skip_blanks();
-        let Read { labels, own } = if self.peek()? == b'{' {
-            self.labels(family, kind)?
-        } else {
-            Read { labels: Some(Labels::default()), own: f64::NAN }
-        };
+        let own = if self.peek()? == b'{' { self.labels(family, kind)? } else { f64::NAN };
         let word = self.word()?;
         let value = number::parse(word).ok_or_else(|| Fault::Number(Quoted::new(word)))?;
-        if self.peek()? != b'\n' {
+        let has_timestamp = self.peek()? != b'\n';
+        if has_timestamp {
             self.timestamp()?;
         }
         self.advance();
@@ -161,16 +124,16 @@ impl<'page> Reader<'page> {
         }
         self.series += 1;
         let part = if part == Part::Value { Part::of_value(kind, own) } else { part };
-        if let Some(Err(reason)) = labels.map(|labels| self.drafts.at(family).add(labels, part, value)) {
-            self.refuse(reason.into());
-        }
+        let line = self.line;
+        self.drafts.at(family).add(part, value, has_timestamp, line);
         Ok(())
     }
 
-    /// Reads `{name="value",…}` and the blanks behind it.
-    fn labels(&mut self, family: usize, kind: Kind) -> Result<Read, Fault> {
-        let mut pairs: Vec<(Cow<'static, str>, String)> = Vec::new();
-        let mut own = f64::NAN;
+    /// Reads `{name="value",…}` and the blanks behind it. Returns the number in `le` or `quantile`, where that is not a
+    /// label like others.
+    fn labels(&mut self, family: usize, kind: Kind) -> Result<f64, Fault> {
+        let begin = self.drafts.at(family).labels_begin();
+        let (own_label, mut own) = (kind.own_label(), f64::NAN);
         loop {
             self.advance();
             self.skip_blanks();
@@ -194,38 +157,50 @@ impl<'page> Reader<'page> {
                 other => return Err(Fault::NoQuote(char::from(other))),
             }
             let value = self.label_value()?;
-            match kind.own_label() {
-                Some(label) if label == name => {
-                    let number = number::parse(value.as_bytes());
-                    own = number.ok_or_else(|| Fault::OwnLabel(label, Quoted::new(value.as_bytes())))?;
-                }
-                _ if pairs.len() == self.limits.labels => return Err(Fault::TooManyLabels(self.limits.labels)),
-                _ => pairs.push((name.to_owned().into(), value.clone())),
+            let is_own = own_label == Some(name);
+            if is_own {
+                let number = number::parse(value.as_bytes());
+                own = number
+                    .ok_or_else(|| Fault::OwnLabel(own_label.unwrap_or_default(), Quoted::new(value.as_bytes())))?;
+            } else if self.drafts.at(family).labels.len() - begin == self.limits.labels {
+                return Err(Fault::TooManyLabels(self.limits.labels));
             }
             self.skip_blanks();
-            match self.peek()? {
-                b',' => {}
-                b'}' => break,
-                _ => return Err(Fault::EndOfValue(Quoted::new(value.as_bytes()))),
+            let end = self.peek()?;
+            if !matches!(end, b',' | b'}') {
+                return Err(Fault::EndOfValue(Quoted::new(value.as_bytes())));
+            }
+            if !is_own {
+                self.drafts.at(family).labels.push((Cow::Borrowed(name), value));
+            }
+            if end == b'}' {
+                break;
             }
         }
         self.advance();
         self.skip_blanks();
-        match Labels::new(pairs) {
-            Ok(labels) => Ok(Read { labels: Some(labels), own }),
-            Err(crate::Refused::LabelTwice(_)) => Err(Fault::LabelTwice(self.drafts.at(family).name.to_owned())),
-            Err(reason) => {
-                self.refuse(reason.into());
-                Ok(Read { labels: None, own })
-            }
-        }
+        let draft = self.drafts.at(family);
+        if has_equal_names(&draft.labels[begin..]) { Err(Fault::LabelTwice(draft.name.to_owned())) } else { Ok(own) }
     }
 
     /// Reads a label's value and the quote behind it.
-    fn label_value(&mut self) -> Result<String, Fault> {
-        let mut value = Vec::new();
+    fn label_value(&mut self) -> Result<Cow<'page, str>, Fault> {
+        let plain = self.until(|byte| matches!(byte, b'"' | b'\\' | b'\n'));
+        let value = if self.peek()? == b'"' {
+            self.advance();
+            if plain.len() > self.limits.value_bytes {
+                return Err(Fault::LongValue(self.limits.value_bytes));
+            }
+            Cow::Borrowed(std::str::from_utf8(plain).map_err(|_| Fault::InvalidValue(Quoted::new(plain)))?)
+        } else {
+            Cow::Owned(self.escaped_value(plain.to_vec())?)
+        };
+        Ok(value)
+    }
+
+    /// Reads on after the beginning of a value that is not only what stands for itself.
+    fn escaped_value(&mut self, mut value: Vec<u8>) -> Result<String, Fault> {
         loop {
-            value.extend_from_slice(self.until(|byte| matches!(byte, b'"' | b'\\' | b'\n')));
             let end = self.peek()?;
             self.advance();
             match end {
@@ -238,6 +213,7 @@ impl<'page> Reader<'page> {
                 },
             }
             self.advance();
+            value.extend_from_slice(self.until(|byte| matches!(byte, b'"' | b'\\' | b'\n')));
         }
         if value.len() > self.limits.value_bytes {
             return Err(Fault::LongValue(self.limits.value_bytes));
@@ -256,14 +232,7 @@ impl<'page> Reader<'page> {
         if !more.is_empty() {
             return Err(Fault::AfterTimestamp(Quoted::new(more)));
         }
-        self.refuse(Fault::HasTimestamp);
         Ok(())
-    }
-
-    /// Remembers why the page will be refused if the rest of it is well formed.
-    fn refuse(&mut self, fault: Fault) {
-        let line = self.line;
-        self.refused.get_or_insert(ParseError { line, fault });
     }
 
     fn metric_name(&mut self) -> Result<&'page str, Fault> {
@@ -318,4 +287,44 @@ impl<'page> Reader<'page> {
     fn advance(&mut self) {
         self.rest = self.rest.get(1..).unwrap_or_default();
     }
+}
+
+/// Takes the escapes out of a help. Only label values are held to UTF-8.
+fn unescaped_help(text: &[u8]) -> Result<Cow<'_, str>, Fault> {
+    if !text.contains(&b'\\') {
+        return Ok(String::from_utf8_lossy(text));
+    }
+    let mut plain = Vec::new();
+    let mut pieces = text.split(|byte| *byte == b'\\');
+    plain.extend_from_slice(pieces.next().unwrap_or_default());
+    let mut escaped = false; // The piece follows on a backslash that was escaped itself.
+    for piece in pieces {
+        if escaped {
+            plain.extend_from_slice(piece);
+            escaped = false;
+            continue;
+        }
+        match piece.first() {
+            Some(b'n') => {
+                plain.push(b'\n');
+                plain.extend_from_slice(&piece[1..]);
+            }
+            Some(other) => return Err(Fault::Escape(char::from(*other))),
+            None => {
+                plain.push(b'\\');
+                escaped = true;
+            }
+        }
+    }
+    Ok(Cow::Owned(String::from_utf8_lossy(&plain).into_owned()))
+}
+
+/// Returns whether a name comes twice. Most lines have their labels in order already.
+fn has_equal_names(labels: &[Label<'_>]) -> bool {
+    if labels.is_sorted_by(|(one, _), (other, _)| one < other) {
+        return false;
+    }
+    let mut names: Vec<&str> = labels.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }

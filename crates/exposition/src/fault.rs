@@ -1,13 +1,17 @@
-//! What can be wrong with a line.
+//! What can be wrong with a page.
 
-use std::fmt::{self, Write as _};
+mod quoted;
 
-use crate::family::Refused;
+use std::fmt;
 
-/// How much of a page is quoted in an error.
-const QUOTED_BYTES: usize = 100;
+pub(crate) use self::quoted::Character;
+pub use self::quoted::Quoted;
+use crate::kind::Kind;
+use crate::labels::Labels;
+use crate::name::MetricName;
+use crate::refused::Refused;
 
-/// What is wrong with a line. The words are the Pushgateway's where it has some, since people look those up.
+/// What is wrong with a page. The words are the Pushgateway's where it has some, since people look those up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -51,8 +55,26 @@ pub enum Fault {
     SecondHelp(String),
     /// A gateway keeps the last push, of whatever age, so a timestamp would be a lie soon.
     HasTimestamp,
+    /// A label that Prometheus keeps for itself, or, where the format lets it through, of a name that is none.
+    InvalidLabel(String, String),
+    /// A value of another type than the family's.
+    NotA(String, Kind),
+    /// In protobuf: one label name given twice for one series.
+    LabelsAlike(String, String),
+    /// In protobuf: a label's value that is not UTF-8.
+    NotUtf8(String, String, Quoted),
+    /// The series came before.
+    SeriesTwice(MetricName, Labels),
     /// Well formed, and yet not to be had on a page.
     Refused(Refused),
+    /// In protobuf: the message ends before what it announced.
+    CutOff,
+    /// In protobuf: a length that takes more than five bytes to say.
+    InvalidLength,
+    /// In protobuf: not what messages are made of.
+    Wire(String),
+    /// In protobuf: a family without a name.
+    NoName,
     /// The page is longer than this.
     TooManyBytes(usize),
     /// There are more lines with values than this.
@@ -94,7 +116,30 @@ impl fmt::Display for Fault {
             }
             Self::SecondHelp(metric) => write!(f, "second HELP line for metric name \"{metric}\""),
             Self::HasTimestamp => f.write_str("pushed metrics must not have timestamps"),
+            Self::InvalidLabel(metric, label) => {
+                write!(f, "collected metric \"{metric}\" has a label with an invalid name: {}", label.escape_debug())
+            }
+            Self::NotA(metric, kind) => {
+                write!(f, "collected metric \"{metric}\" is not a {}", kind.as_str().to_ascii_uppercase())
+            }
+            Self::LabelsAlike(metric, label) => {
+                write!(f, "collected metric \"{metric}\" has two or more labels with the same name: {label}")
+            }
+            Self::NotUtf8(metric, label, value) => {
+                let label = label.escape_debug();
+                write!(
+                    f,
+                    "collected metric \"{metric}\" has a label named \"{label}\" whose value is not utf8: {value}"
+                )
+            }
+            Self::SeriesTwice(metric, labels) => {
+                write!(f, "collected metric {metric}{labels} was collected before with the same name and label values")
+            }
             Self::Refused(reason) => reason.fmt(f),
+            Self::CutOff => f.write_str("unexpected EOF"),
+            Self::InvalidLength => f.write_str("invalid varint32 encountered"),
+            Self::Wire(what) => write!(f, "proto: {what}"),
+            Self::NoName => f.write_str("the metric family has no name"),
             Self::TooManyBytes(limit) => write!(f, "the page is longer than {limit} bytes"),
             Self::TooManySeries(limit) => write!(f, "there are more than {limit} series"),
             Self::TooManyLabels(limit) => write!(f, "the series has more than {limit} labels"),
@@ -106,77 +151,41 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// Whose fault it is, which decides how a gateway answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The bytes are not what the format allows: nothing is remembered of such a push.
+    Malformed,
+    /// Well formed, and yet no gateway serves it: the group's failure is remembered.
+    Inconsistent,
+    /// Larger than we were told to let through.
+    TooLarge,
+}
+
+impl Fault {
+    /// Returns which answer the fault deserves.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::HasTimestamp
+            | Self::InvalidLabel(..)
+            | Self::NotA(..)
+            | Self::LabelsAlike(..)
+            | Self::NotUtf8(..)
+            | Self::SeriesTwice(..)
+            | Self::Refused(_) => Class::Inconsistent,
+            Self::TooManyBytes(_)
+            | Self::TooManySeries(_)
+            | Self::TooManyLabels(_)
+            | Self::LongName(_)
+            | Self::LongValue(_) => Class::TooLarge,
+            _ => Class::Malformed,
+        }
+    }
+}
+
 impl From<Refused> for Fault {
     fn from(reason: Refused) -> Self {
         Self::Refused(reason)
     }
-}
-
-/// A piece of the page as Go's `%q` shows it: one line, nothing that moves a cursor, and no more than 100 bytes of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quoted(String);
-
-impl Quoted {
-    /// Quotes the beginning of `piece`.
-    pub(super) fn new(piece: &[u8]) -> Self {
-        let shown = &piece[..piece.len().min(QUOTED_BYTES)];
-        let mut text = String::from("\"");
-        for chunk in shown.utf8_chunks() {
-            chunk.valid().chars().for_each(|character| escape(character, '"', &mut text));
-            for byte in chunk.invalid() {
-                let _ = write!(text, "\\x{byte:02x}");
-            }
-        }
-        text.push_str(if shown.len() < piece.len() { "…\"" } else { "\"" });
-        Self(text)
-    }
-}
-
-impl fmt::Display for Quoted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// One character between single quotes.
-struct Character(char);
-
-impl fmt::Display for Character {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        escape(self.0, '\'', &mut text);
-        write!(f, "'{text}'")
-    }
-}
-
-fn escape(character: char, quote: char, text: &mut String) {
-    let word = match character {
-        '\\' => "\\\\",
-        '\n' => "\\n",
-        '\r' => "\\r",
-        '\t' => "\\t",
-        '\u{7}' => "\\a",
-        '\u{8}' => "\\b",
-        '\u{b}' => "\\v",
-        '\u{c}' => "\\f",
-        '"' | '\'' => {
-            if character == quote {
-                text.push('\\');
-            }
-            return text.push(character);
-        }
-        _ => {
-            let code = u32::from(character);
-            // What Rust's Debug would not print as it is either.
-            let is_odd = character.escape_debug().len() > 1;
-            let _ = match code {
-                0..0x20 | 0x7f => write!(text, "\\x{code:02x}"),
-                0x80..0x1_0000 if is_odd => write!(text, "\\u{code:04x}"),
-                _ if is_odd => write!(text, "\\U{code:08x}"),
-                _ => return text.push(character),
-            };
-            return;
-        }
-    };
-    text.push_str(word);
 }
