@@ -35,12 +35,14 @@ pub(super) struct Plan {
     pub(super) speedup: u32,
     /// Discord's.
     pub(super) limits: Limits,
+    /// The bridge's `noroshi.yaml`, if it needs one.
+    pub(super) bridge: Option<String>,
 }
 
 /// Nothing at all, where a minute takes two seconds.
 impl Default for Plan {
     fn default() -> Self {
-        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default() }
+        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default(), bridge: None }
     }
 }
 
@@ -70,6 +72,9 @@ impl World {
             fs::create_dir(world.folder().join(folder)).expect("a folder can be made");
         }
         world.render();
+        if let Some(config) = &plan.bridge {
+            fs::write(world.folder().join("noroshi.yaml"), config).expect("a world can write its configuration");
+        }
         world.launch(&plan);
         world.is_ready(&plan).await;
         world
@@ -131,6 +136,10 @@ impl World {
         }
         let output = command.output().expect("scripts/render-config can be run");
         assert!(output.status.success(), "render-config: {}", String::from_utf8_lossy(&output.stderr));
+        // Reminders keep their time, and the sign of life is one. Here it comes with every flush.
+        let file = self.folder().join("config/alertmanager/alertmanager.yml");
+        let text = fs::read_to_string(&file).expect("render-config copies alertmanager.yml");
+        fs::write(&file, replace(&text, "repeat_interval: 45s", "repeat_interval: 500ms")).expect("a world can write its configuration");
     }
 
     /// Starts the Pushgateway. Also for a second time, after it was killed.
@@ -197,11 +206,14 @@ impl World {
             "--language".to_owned(),
             "en".to_owned(),
         ]);
+        let config = self.folder().join("noroshi.yaml");
+        let launch = if config.exists() { launch.env("NOROSHI_CONFIG", self.path("noroshi.yaml")) } else { launch };
         let launch = launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN));
         self.start_ours("alert-bridge", launch);
     }
 
-    fn start_alertmanager(&self) {
+    /// Starts Alertmanager. Also for a second time, after it was killed.
+    pub fn start_alertmanager(&self) {
         let launch = Launch::with([
             format!("--config.file={}", self.path("config/alertmanager/alertmanager.yml")),
             format!("--storage.path={}", self.path("alertmanager")),
@@ -212,7 +224,8 @@ impl World {
         self.start_engine("alertmanager", "prometheus-alertmanager", launch);
     }
 
-    fn start_prometheus(&self) {
+    /// Starts Prometheus. Also for a second time, after it was killed.
+    pub fn start_prometheus(&self) {
         let launch = Launch::with([
             format!("--config.file={}", self.path("config/prometheus/prometheus.yml")),
             format!("--storage.tsdb.path={}", self.path("prometheus")),
@@ -240,7 +253,7 @@ impl World {
 }
 
 fn replace(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "nginx/pushgateway.conf no longer says `{from}`");
+    assert!(text.contains(from), "a configuration file no longer says `{from}`");
     text.replace(from, to)
 }
 
