@@ -37,7 +37,7 @@ mod webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use daemon::{CancellationToken, listen};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
@@ -105,6 +105,11 @@ impl AlertBridge {
         let senders = senders.collect();
         let reporter = Reporter::new(&config)?;
         let watchdog = Watchdog::open(config.watchdog, intake.clone(), outbox.clone(), clock, metrics.clone()).await?;
+        let known: Vec<&str> = intake.routing().receivers().collect();
+        let strangers = config.report.receivers.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        if let Some(stranger) = strangers {
+            bail!("bridge.report.receivers: there is no receiver `{stranger}`; there are {}", known.join(", "));
+        }
         let reports = Reports::new(reporter, intake.clone(), outbox, clock, metrics.clone());
         let listener = listen::bind(config.listen, "webhooks").await?;
         Ok(Self { listener, intake, senders, watchdog, reports, metrics })

@@ -207,3 +207,6 @@ impl Reports {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

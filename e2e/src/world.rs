@@ -101,7 +101,7 @@ impl World {
         Self::start(Plan { alerting: true, ..Plan::default() }).await
     }
 
-    /// Starts Prometheus, Alertmanager and the bridge, which has `config` as its `noroshi.yaml`.
+    /// Starts Prometheus with no rule but the sign of life, Alertmanager, and the bridge with `config` as its `noroshi.yaml`.
     pub async fn watched_over(config: &str) -> Self {
         Self::start(Plan { watching: true, alerting: true, bridge: Some(config.to_owned()), ..Plan::default() }).await
     }

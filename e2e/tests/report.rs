@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use e2e::discord::{Discord, Limits};
-use e2e::world::{Engine, Launch, run};
+use e2e::world::{Engine, Launch, ours, run};
 use jiff::Timestamp;
 
 /// Two days before now and none after: what promtool writes ends with the last sample.
@@ -124,21 +124,27 @@ async fn tells_the_day(engine: &Engine, now: i64) {
     assert!(field(&message, "#6 日本語ホスト").starts_with("CPU 12 %"), "{}", message.text());
 }
 
+/// Returns what time it is once the program is built, which may take minutes.
+fn now() -> i64 {
+    ours("alert-bridge");
+    Timestamp::now().as_second()
+}
+
 #[tokio::test]
 async fn a_report_tells_how_every_host_was_as_prometheus_knows_it() {
-    let now = Timestamp::now().as_second();
+    let now = now();
     tells_the_day(&Engine::prometheus(&past(now, Dialect::Prometheus)).await, now).await;
 }
 
 #[tokio::test]
 async fn a_report_tells_the_same_of_what_victoria_metrics_knows() {
-    let now = Timestamp::now().as_second();
+    let now = now();
     tells_the_day(&Engine::victoria_metrics(past(now, Dialect::VictoriaMetrics)).await, now).await;
 }
 
 #[tokio::test]
 async fn a_report_can_be_looked_at_and_says_when_there_is_nobody_to_ask() {
-    let engine = Engine::prometheus(&past(Timestamp::now().as_second(), Dialect::Prometheus)).await;
+    let engine = Engine::prometheus(&past(now(), Dialect::Prometheus)).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.png").display().to_string();
     let drawn = run("alert-bridge", Launch::with(["report", "--to", &file, "--prometheus", &engine.url()])).await;

@@ -2,8 +2,8 @@
 
 use e2e::world::World;
 
-/// Half a second of Alertmanager's flushes is a minute in earnest.
-const CONFIG: &str = "bridge:\n  watchdog:\n    timeout: 6s\n";
+/// Far longer than from one sign of life to the next, a second, so that a slow machine is no dead one.
+const CONFIG: &str = "bridge:\n  watchdog:\n    timeout: 12s\n";
 
 async fn is_alive(world: &World) {
     world

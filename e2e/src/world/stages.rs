@@ -73,6 +73,7 @@ impl World {
         }
         world.render();
         if let Some(config) = &plan.bridge {
+            world.keep_only_the_sign_of_life();
             fs::write(world.folder().join("noroshi.yaml"), config).expect("a world can write its configuration");
         }
         world.launch(&plan);
@@ -142,6 +143,15 @@ impl World {
         fs::write(&file, replace(&text, "repeat_interval: 45s", "repeat_interval: 500ms")).expect("a world can write its configuration");
     }
 
+    /// Leaves out the rules about what such a world does not have.
+    fn keep_only_the_sign_of_life(&self) {
+        for rules in fs::read_dir(self.folder().join("config/alert-rules")).expect("render-config copies the rules").flatten() {
+            if rules.file_name() != "watchdog.yml" {
+                fs::remove_file(rules.path()).expect("a world can change its configuration");
+            }
+        }
+    }
+
     /// Starts the Pushgateway. Also for a second time, after it was killed.
     pub fn start_pushgateway(&self) {
         let listen = format!("--web.listen-address={}", local(&self.addresses.pushgateway));
@@ -203,6 +213,8 @@ impl World {
             local(&self.addresses.bridge).to_string(),
             "--admin-listen".to_owned(),
             local(&self.addresses.bridge_admin).to_string(),
+            "--data".to_owned(),
+            self.path("bridge"),
             "--language".to_owned(),
             "en".to_owned(),
         ]);
@@ -229,6 +241,8 @@ impl World {
         let launch = Launch::with([
             format!("--config.file={}", self.path("config/prometheus/prometheus.yml")),
             format!("--storage.tsdb.path={}", self.path("prometheus")),
+            // A minute in earnest: what is sent before Alertmanager is found is lost, and sent again after this time.
+            format!("--rules.alert.resend-delay={}ms", 60_000 / self.speedup),
             format!("--web.listen-address={}", local(&self.addresses.prometheus)),
         ]);
         self.start_engine("prometheus", "prometheus", launch);
