@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn what_does_not_hold_is_said_without_the_secret() {
         let refusal = |text: &str| load(text, &Environment::default()).unwrap_err();
-        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, grace at line 2, column 3");
+        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, incidents, channel_rate, prometheus_url, report, watchdog, grace at line 2, column 3");
         insta::assert_snapshot!(refusal("bridge:\n  username: Discord bot\n"), @"noroshi.yaml: Discord refuses usernames that contain `discord`, `clyde` or three backticks at line 2, column 13");
         insta::assert_snapshot!(refusal("bridge:\n  language: de\n"), @"noroshi.yaml: unknown variant `de`, expected one of en, ja at line 2, column 13");
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -48,12 +49,33 @@ impl Intake {
         &self.routing
     }
 
-    /// Accepts `webhook`, which was posted as `body`.
+    /// Accepts `webhook`: what is kept is what was read of it.
     ///
     /// # Errors
     /// When it is not on disk: Alertmanager has to come again.
-    pub async fn webhook(&self, webhook: &Webhook, body: String) -> Result<Accepted, Trouble> {
-        self.accept(self.webhook_event(webhook, body), None).await
+    pub async fn webhook(&self, webhook: &Webhook) -> Result<Accepted, Trouble> {
+        self.accept(self.of_webhook(webhook)?, None).await
+    }
+
+    /// Accepts `webhook`, an alert of our own, and keeps `kept`: both or neither.
+    ///
+    /// # Errors
+    /// When they are not on disk.
+    pub async fn webhook_keeping(&self, webhook: &Webhook, kept: Kept) -> Result<Accepted, Trouble> {
+        self.accept(NewEvent { same_since: None, ..self.of_webhook(webhook)? }, Some(kept)).await
+    }
+
+    fn of_webhook(&self, webhook: &Webhook) -> Result<NewEvent, Trouble> {
+        let now = self.clock.now();
+        Ok(NewEvent {
+            kind: EventKind::Webhook,
+            received: now,
+            key: key(webhook),
+            same_since: now.checked_sub(self.following.same_within).ok(),
+            group_key: group(webhook),
+            body: serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?,
+            destinations: self.routing.of_webhook(webhook),
+        })
     }
 
     /// Accepts `note` for whoever wants notes of its level.
@@ -61,8 +83,15 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note(&self, note: &Note) -> Result<Accepted, Trouble> {
-        let receivers = self.routing.of_note(note.level).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        self.note_to(note, receivers).await
+        self.keep_note(note, None, self.of_note(note), None).await
+    }
+
+    /// Accepts `note` unless one with the same `key` was accepted before, be it by a process before this one.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn note_once(&self, note: &Note, key: &str) -> Result<Accepted, Trouble> {
+        self.keep_note(note, Some(key), self.of_note(note), None).await
     }
 
     /// Accepts `note` for `receivers`.
@@ -70,10 +99,10 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note_to(&self, note: &Note, receivers: Vec<String>) -> Result<Accepted, Trouble> {
-        self.accept(self.note_event(note, receivers)?, None).await
+        self.keep_note(note, None, receivers, None).await
     }
 
-    /// Accepts `note` for `receivers`, or for whoever wants notes of its level, and remembers `kept`: both or neither.
+    /// Accepts `note` for `receivers`, or for whoever wants notes of its level, and keeps `kept`: both or neither.
     ///
     /// # Errors
     /// When they are not on disk.
@@ -83,46 +112,37 @@ impl Intake {
         receivers: Option<Vec<String>>,
         kept: Kept,
     ) -> Result<Accepted, Trouble> {
-        let by_level = || self.routing.of_note(note.level).into_iter().map(str::to_owned).collect();
-        self.accept(self.note_event(note, receivers.unwrap_or_else(by_level))?, Some(kept)).await
+        self.keep_note(note, None, receivers.unwrap_or_else(|| self.of_note(note)), Some(kept)).await
     }
 
-    /// Accepts `webhook`, an alert of our own, and remembers `kept`: both or neither.
-    ///
-    /// # Errors
-    /// When they are not on disk.
-    pub async fn webhook_keeping(&self, webhook: &Webhook, kept: Kept) -> Result<Accepted, Trouble> {
-        let body = serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?;
-        self.accept(NewEvent { same_since: None, ..self.webhook_event(webhook, body) }, Some(kept)).await
+    fn of_note(&self, note: &Note) -> Vec<String> {
+        self.routing.of_note(note.level).into_iter().map(str::to_owned).collect()
     }
 
-    fn webhook_event(&self, webhook: &Webhook, body: String) -> NewEvent {
-        let now = self.clock.now();
-        NewEvent {
-            kind: EventKind::Webhook,
-            received: now,
-            key: key(webhook),
-            same_since: now.checked_sub(self.following.same_within).ok(),
-            group_key: group(webhook),
-            body,
-            destinations: self.routing.of_webhook(webhook),
-        }
-    }
-
-    fn note_event(&self, note: &Note, receivers: Vec<String>) -> Result<NewEvent, Trouble> {
-        Ok(NewEvent {
+    async fn keep_note(
+        &self,
+        note: &Note,
+        key: Option<&str>,
+        receivers: Vec<String>,
+        kept: Option<Kept>,
+    ) -> Result<Accepted, Trouble> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let event = NewEvent {
             kind: EventKind::Note,
             received: self.clock.now(),
-            key: 0,
-            same_since: None,
+            key: hasher.finish(),
+            same_since: key.map(|_| Timestamp::UNIX_EPOCH),
             group_key: String::new(),
             body: serde_json::to_string(note).map_err(|error| Trouble::Other(error.to_string()))?,
             destinations: receivers.into_iter().map(|receiver| Destination { receiver, alerts: None }).collect(),
-        })
+        };
+        self.accept(event, kept).await
     }
 
     async fn accept(&self, event: NewEvent, kept: Option<Kept>) -> Result<Accepted, Trouble> {
-        let receivers: Vec<String> = event.destinations.iter().map(|destination| destination.receiver.clone()).collect();
+        let receivers: Vec<String> =
+            event.destinations.iter().map(|destination| destination.receiver.clone()).collect();
         let began = tokio::time::Instant::now();
         let accepted = match kept {
             Some(kept) => self.outbox.accept_keeping(event, kept).await?,

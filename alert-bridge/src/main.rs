@@ -1,6 +1,7 @@
 //! `alert-bridge`: see the library for what it does.
 
 mod cli;
+mod queue;
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -37,11 +38,17 @@ async fn start(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Some(Command::Send(message)) => return say(config, message).await,
         Some(Command::Report(report)) => return make_report(config, report).await,
+        Some(Command::Queue(queue)) => {
+            let directory = queue.data.or_else(|| default_data(&environment));
+            return Ok(queue::run(directory, queue.deed)?);
+        }
         None => {}
     }
     config.listen = cli.serve.listen.unwrap_or(config.listen);
     config.admin_listen = cli.serve.admin_listen.unwrap_or(config.admin_listen);
-    config.data = cli.serve.data.or_else(|| default_data(&config, &environment));
+    // What is only printed here needs to be kept by nobody.
+    let kept = || config.webhook_url.as_ref().and_then(|_| default_data(&environment));
+    config.data = cli.serve.data.or_else(kept);
     if cli.serve.check {
         report(&config);
         return Ok(());
@@ -50,9 +57,8 @@ async fn start(cli: Cli) -> Result<(), Failure> {
     Ok(serve(config).await?)
 }
 
-/// Where the outbox is when nobody says so. What is only printed here needs none.
-fn default_data(config: &Config, environment: &Environment) -> Option<PathBuf> {
-    config.webhook_url.as_ref()?;
+/// Where the outbox is when nobody says so.
+fn default_data(environment: &Environment) -> Option<PathBuf> {
     data::default_directory(environment, rustix::process::geteuid().is_root())
 }
 

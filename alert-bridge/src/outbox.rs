@@ -14,6 +14,8 @@ pub mod card;
 mod dead;
 pub mod event;
 pub mod kept;
+mod prune;
+pub mod queue;
 mod schema;
 mod thread;
 

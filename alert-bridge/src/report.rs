@@ -99,7 +99,8 @@ impl Reporter {
     /// When the system's certificate roots cannot be set up.
     pub fn new(config: &crate::Config) -> anyhow::Result<Self> {
         let http = daemon::http::client(concat!("noroshi-alert-bridge/", env!("CARGO_PKG_VERSION")));
-        let prometheus = Prometheus::new(http.context("cannot prepare to talk to Prometheus")?, config.prometheus_url.clone());
+        let prometheus =
+            Prometheus::new(http.context("cannot prepare to talk to Prometheus")?, config.prometheus_url.clone());
         let (language, watchdog) = (config.language, config.watchdog.alertname.clone());
         Ok(Self { config: config.report.clone(), prometheus, language, watchdog })
     }
@@ -120,7 +121,9 @@ impl Reporter {
             return Ok(note);
         }
         match chart::png(&survey.fleet, &manner.zone) {
-            Ok(png) => note.pictures.push(Picture::png(PICTURE, self.language.report_picture(survey.fleet.hosts.len()), &png)),
+            Ok(png) => {
+                note.pictures.push(Picture::png(PICTURE, self.language.report_picture(survey.fleet.hosts.len()), &png))
+            }
             // The figures are worth telling without it.
             Err(error) => error!("{error}"),
         }
@@ -128,7 +131,12 @@ impl Reporter {
     }
 
     /// Makes a report in any case, if need be one that says why it says nothing; none when it was told to stop.
-    async fn insist(&self, clock: Clock, late_since: Option<Timestamp>, stop: &CancellationToken) -> Option<(Note, ReportOutcome)> {
+    async fn insist(
+        &self,
+        clock: Clock,
+        late_since: Option<Timestamp>,
+        stop: &CancellationToken,
+    ) -> Option<(Note, ReportOutcome)> {
         let mut attempt = 1;
         loop {
             match self.try_report(clock.now(), late_since).await {
@@ -189,11 +197,11 @@ impl Reports {
         let Some(due) = self.schedule.last(now) else { return Ok(()) };
         // Another schedule begins anew: what it had as its last time before now was not missed.
         let key = format!("report.last {}", self.schedule.expression);
-        let kept = Kept { name: key.clone(), value: due.to_string() };
+        let kept = Kept { key: key.clone(), value: due.to_string() };
         let last = self.outbox.kept(&key).await?.and_then(|last| last.parse::<Timestamp>().ok());
         let Some(last) = last else {
             // The first start: what was due before is nobody's loss.
-            return self.outbox.keep(kept).await;
+            return self.outbox.keep(&key, &kept.value).await;
         };
         let age = now.duration_since(due).unsigned_abs();
         if due <= last || age > self.reporter.config.late {

@@ -96,7 +96,7 @@ enum Event {
 
 /// What outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Memory {
+pub struct Memory {
     sources: BTreeMap<String, Source>,
 }
 

@@ -33,15 +33,22 @@ fn past(now: i64, dialect: Dialect) -> String {
         }
     };
     let start = now - DAY - 7200;
-    for (host, silent_since, gone_since) in
-        [("web-1", now, now), ("日本語ホスト", now, now), ("db-1", now - 6 * 3600, now), ("gone-1", now - 3 * 3600, now - 3 * 3600)]
-    {
+    for (host, silent_since, gone_since) in [
+        ("web-1", now, now),
+        ("日本語ホスト", now, now),
+        ("db-1", now - 6 * 3600, now),
+        ("gone-1", now - 3 * 3600, now - 3 * 3600),
+    ] {
         let labels = format!(r#"job="host",instance="{host}""#);
         let is_busy = move |time: i64| host == "web-1" && (now - 6 * 3600..now - 6 * 3600 + 900).contains(&time);
         write(&format!("push_time_seconds{{{labels}}}"), start, gone_since, &|time| time.min(silent_since) as f64);
         write(&format!(r#"node_uname_info{{{labels},nodename="{host}"}}"#), start, gone_since, &|_| 1.0);
-        write(&format!("node_boot_time_seconds{{{labels}}}"), start, gone_since, &|_| (now - 12 * DAY - 3 * 3600) as f64);
-        write(&format!("noroshi_exporter_cpu_used_ratio{{{labels}}}"), start, gone_since, &|time| if is_busy(time) { 0.95 } else { 0.12 });
+        write(&format!("node_boot_time_seconds{{{labels}}}"), start, gone_since, &|_| {
+            (now - 12 * DAY - 3 * 3600) as f64
+        });
+        write(&format!("noroshi_exporter_cpu_used_ratio{{{labels}}}"), start, gone_since, &|time| {
+            if is_busy(time) { 0.95 } else { 0.12 }
+        });
         write(&format!("noroshi_exporter_memory_used_ratio{{{labels}}}"), start, gone_since, &|_| 0.43);
         write(&format!("noroshi_exporter_filesystem_used_ratio_max{{{labels}}}"), start, gone_since, &|_| 0.71);
     }
@@ -49,8 +56,12 @@ fn past(now: i64, dialect: Dialect) -> String {
     let labels = r#"job="host",instance="plain-1""#;
     write(&format!("push_time_seconds{{{labels}}}"), start, now, &|time| time as f64);
     write(&format!(r#"node_uname_info{{{labels},nodename="plain-1"}}"#), start, now, &|_| 1.0);
-    write(&format!(r#"node_cpu_seconds_total{{{labels},cpu="0",mode="idle"}}"#), start, now, &|time| (time - start) as f64 * 0.75);
-    write(&format!(r#"node_cpu_seconds_total{{{labels},cpu="0",mode="user"}}"#), start, now, &|time| (time - start) as f64 * 0.25);
+    write(&format!(r#"node_cpu_seconds_total{{{labels},cpu="0",mode="idle"}}"#), start, now, &|time| {
+        (time - start) as f64 * 0.75
+    });
+    write(&format!(r#"node_cpu_seconds_total{{{labels},cpu="0",mode="user"}}"#), start, now, &|time| {
+        (time - start) as f64 * 0.25
+    });
     write(&format!("node_memory_MemTotal_bytes{{{labels}}}"), start, now, &|_| 4e9);
     write(&format!("node_memory_MemAvailable_bytes{{{labels}}}"), start, now, &|_| 1e9);
     for (mountpoint, fstype, free) in [("/", "ext4", 40.0), ("/data", "ext4", 12.0), ("/run", "tmpfs", 0.0)] {
@@ -65,7 +76,9 @@ fn past(now: i64, dialect: Dialect) -> String {
     write(&format!("host:memory_used:ratio_avg5m{{{labels}}}"), start, now, &|_| 0.5);
     write(&format!("host:filesystem_used_max:ratio{{{labels}}}"), start, now, &|_| 0.2);
     // What fired.
-    let alert = |name: &str, host: &str| format!(r#"ALERTS{{alertname="{name}",alertstate="firing",job="host",instance="{host}"}}"#);
+    let alert = |name: &str, host: &str| {
+        format!(r#"ALERTS{{alertname="{name}",alertstate="firing",job="host",instance="{host}"}}"#)
+    };
     write(&alert("HostDown", "db-1"), now - 6 * 3600 + 300, now, &|_| 1.0);
     write(&alert("HostHighCPU", "web-1"), now - 6 * 3600 + 600, now - 6 * 3600 + 1800, &|_| 1.0);
     write(r#"ALERTS{alertname="Watchdog",alertstate="firing",severity="none"}"#, start, now, &|_| 1.0);
@@ -105,7 +118,11 @@ async fn tells_the_day(engine: &Engine, now: i64) {
     let down = field(&message, "🔴 db-1");
     assert!(down.starts_with(&format!("down since {}\nCPU max 12 %", since(6 * 3600))), "{down}");
     assert!(field(&message, "🔴 gone-1").starts_with("down since "), "{}", message.text());
-    assert!(message.text().contains("HostDown — db-1: 5 h") && message.text().contains("still firing"), "{}", message.text());
+    assert!(
+        message.text().contains("HostDown — db-1: 5 h") && message.text().contains("still firing"),
+        "{}",
+        message.text()
+    );
     assert!(message.text().contains("HostHighCPU — web-1: 2"), "{}", message.text());
     assert!(!message.text().contains("Watchdog"), "{}", message.text());
 
@@ -155,5 +172,9 @@ async fn a_report_can_be_looked_at_and_says_when_there_is_nobody_to_ask() {
 
     let alone = run("alert-bridge", Launch::with(["report", "--prometheus", "http://me:hunter2@127.0.0.1:1"])).await;
     assert_eq!(alone.code, Some(1));
-    assert!(alone.stderr.starts_with("error: cannot make the report: nothing answers at http://127.0.0.1:1 ("), "{}", alone.stderr);
+    assert!(
+        alone.stderr.starts_with("error: cannot make the report: nothing answers at http://127.0.0.1:1 ("),
+        "{}",
+        alone.stderr
+    );
 }

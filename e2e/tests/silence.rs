@@ -6,7 +6,8 @@ use serde_json::json;
 
 async fn noroshi(world: &World, words: &[&str]) -> Ended {
     let launch = Launch::with(["silence"].iter().chain(words).copied());
-    run("noroshi", launch.env("NOROSHI_ALERTMANAGER_URL", world.alertmanager()).env("USER", "tester").env("TZ", "UTC")).await
+    run("noroshi", launch.env("NOROSHI_ALERTMANAGER_URL", world.alertmanager()).env("USER", "tester").env("TZ", "UTC"))
+        .await
 }
 
 async fn fires(world: &World, name: &str, host: &str) {
@@ -56,7 +57,10 @@ async fn a_script_gets_an_id_and_exit_codes_that_mean_something() {
 
     let unknown = noroshi(&world, &["end", "web-9"]).await;
     assert_eq!(unknown.code, Some(1));
-    assert_eq!(unknown.stderr, "error: no silence is or concerns `web-9`; `noroshi silence list` shows which there are\n");
+    assert_eq!(
+        unknown.stderr,
+        "error: no silence is or concerns `web-9`; `noroshi silence list` shows which there are\n"
+    );
     let broken = noroshi(&world, &["1h", "--matcher", "instance=~("]).await;
     assert_eq!(broken.code, Some(1));
     assert!(broken.stderr.starts_with("error: Alertmanager refused: "), "{}", broken.stderr);
@@ -65,5 +69,9 @@ async fn a_script_gets_an_id_and_exit_codes_that_mean_something() {
     let nowhere = Launch::with(["silence", "list", "--alertmanager", "http://127.0.0.1:1"]);
     let nowhere = run("noroshi", nowhere).await;
     assert_eq!(nowhere.code, Some(1));
-    assert!(nowhere.stderr.starts_with("error: Alertmanager at http://127.0.0.1:1 cannot be reached; is it running"), "{}", nowhere.stderr);
+    assert!(
+        nowhere.stderr.starts_with("error: Alertmanager at http://127.0.0.1:1 cannot be reached; is it running"),
+        "{}",
+        nowhere.stderr
+    );
 }

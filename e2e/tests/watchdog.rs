@@ -9,7 +9,8 @@ async fn is_alive(world: &World) {
     world
         .eventually("a sign of life", async || {
             let metrics = world.bridge_metrics().await;
-            let alive = metrics.lines().find_map(|line| line.strip_prefix("noroshi_bridge_webhooks_total{outcome=\"alive\"} "));
+            let alive =
+                metrics.lines().find_map(|line| line.strip_prefix("noroshi_bridge_webhooks_total{outcome=\"alive\"} "));
             alive.filter(|count| count.parse::<f64>().is_ok_and(|count| count >= 1.0)).map(|_| ())
         })
         .await;
@@ -34,7 +35,10 @@ async fn a_dead_prometheus_is_told_once_and_its_return_with_how_long_it_was_away
     world
         .eventually("the end of the silence", async || {
             let messages = world.discord.messages();
-            messages.iter().find(|message| message.text().contains("Recovered") && message.text().contains("after")).map(|_| ())
+            messages
+                .iter()
+                .find(|message| message.text().contains("Recovered") && message.text().contains("after"))
+                .map(|_| ())
         })
         .await;
     world.stays_quiet(2).await;

@@ -38,7 +38,7 @@ impl Language {
             (Self::En, 168) => "Weekly report".to_owned(),
             (Self::Ja, 168) => "週次レポート".to_owned(),
             (Self::En, _) => format!("Report of {}", self.duration(period)),
-            (Self::Ja, _) => format!("{} のレポート", self.duration(period)),
+            (Self::Ja, _) => format!("過去 {}のレポート", self.duration(period)),
         }
     }
 
@@ -62,7 +62,9 @@ impl Language {
         let due = self.moment(due, zone);
         match self {
             Self::En => format!("This report was due at {due}; the bridge was not running then."),
-            Self::Ja => format!("このレポートは {due} に送信される予定でしたが、ブリッジが停止していたため遅れました。"),
+            Self::Ja => {
+                format!("このレポートは {due} に送信される予定でしたが、ブリッジが停止していたため遅れました。")
+            }
         }
     }
 
@@ -75,7 +77,7 @@ impl Language {
                  either; if it is elsewhere, set bridge.prometheus_url."
             ),
             Self::Ja => format!(
-                "Prometheus に問い合わせできませんでした: {reason}\n過去 {period} の状態は不明です。Prometheus が停止している場合はアラートも届きません。\
+                "Prometheus に問い合わせできませんでした: {reason}\n過去 {period}の状態は不明です。Prometheus が停止している場合はアラートも届きません。\
                  アドレスが異なる場合は bridge.prometheus_url を設定してください。"
             ),
         }

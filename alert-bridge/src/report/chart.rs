@@ -12,8 +12,8 @@ use std::io::Write as _;
 use jiff::tz::TimeZone;
 use plotters::style::RGBColor;
 
-use self::canvas::{Band, Color, Ink, Side};
 pub use self::canvas::Undrawable;
+use self::canvas::{Band, Color, Ink, Side};
 use self::row::Layout;
 pub use self::row::is_lettered;
 use super::fleet::{Fleet, Gauge};
@@ -88,7 +88,11 @@ fn head(fleet: &Fleet, layout: &Layout, zone: &TimeZone) -> Result<Band, Undrawa
         let (word, color) = if down == 0 { ("all up".to_owned(), WELL) } else { (format!("{down} down"), DOWN) };
         pen.disc(x + 7.0, 45.0, 7.0, color)?;
         pen.text(&word, x + 24.0, 45.0, Ink { size: 24.0, bold: true, color, side: Side::Left })?;
-        let span = format!("{} \u{2013} {}", moment(fleet.from, zone), fleet.to.to_zoned(zone.clone()).strftime("%-d %b %H:%M %Z"));
+        let span = format!(
+            "{} \u{2013} {}",
+            moment(fleet.from, zone),
+            fleet.to.to_zoned(zone.clone()).strftime("%-d %b %H:%M %Z")
+        );
         pen.text(&span, WIDTH as f32 - MARGIN, 45.0, Ink { size: 21.0, bold: false, color: FAINT, side: Side::Right })?;
         layout.titles(pen, HEAD as f32 - 18.0)
     })?;

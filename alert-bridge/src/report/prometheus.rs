@@ -118,7 +118,9 @@ impl Prometheus {
         // VictoriaMetrics rounds the times to the step for its cache's sake, unless it is told not to.
         let form = [("query", expression), ("start", &start), ("end", &end), ("step", &step), ("nocache", "1")];
         let found: Vec<Range> = self.ask("query_range", &form).await?;
-        let points = |values: Vec<Point>| values.into_iter().map(|Point(time, value)| (time, value)).filter(|(_, value)| value.is_finite()).collect();
+        let points = |values: Vec<Point>| {
+            values.into_iter().map(|Point(time, value)| (time, value)).filter(|(_, value)| value.is_finite()).collect()
+        };
         Ok(found.into_iter().map(|found| Series { labels: found.metric, points: points(found.values) }).collect())
     }
 
@@ -172,7 +174,9 @@ impl Prometheus {
             _kind: IgnoredAny,
         }
         match serde_json::from_slice::<Complaint>(body) {
-            Ok(Complaint { error, .. }) => Unanswered::Refused(crate::text::clip(&crate::text::line(&error), REASON_LIMIT)),
+            Ok(Complaint { error, .. }) => {
+                Unanswered::Refused(crate::text::clip(&crate::text::line(&error), REASON_LIMIT))
+            }
             Err(_) => Unanswered::NotPrometheus { address: self.address(), reason: status.to_string() },
         }
     }

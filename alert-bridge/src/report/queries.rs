@@ -41,7 +41,10 @@ pub const GATEWAY: &str = r#"min(up{job="pushgateway"})"#;
 
 /// Returns for how many seconds each host has been running.
 pub fn uptime() -> String {
-    format!("max by (job, instance) (time() - node_boot_time_seconds) and on (job, instance) ({} < {DOWN_AFTER_SECONDS})", age())
+    format!(
+        "max by (job, instance) (time() - node_boot_time_seconds) and on (job, instance) ({} < {DOWN_AFTER_SECONDS})",
+        age()
+    )
 }
 
 /// Returns the recorded series of `gauge`.
@@ -90,7 +93,8 @@ pub fn highest(expression: &str, span: SignedDuration) -> String {
 
 /// Returns for how many looks each alert fired in the period, and how far the looks are apart.
 pub fn alerts(period: SignedDuration, watchdog: &str) -> (String, SignedDuration) {
-    let apart = SignedDuration::from_millis((period.as_millis() / 1440).try_into().unwrap_or(i64::MAX)).max(SignedDuration::from_millis(1));
+    let apart = SignedDuration::from_millis((period.as_millis() / 1440).try_into().unwrap_or(i64::MAX))
+        .max(SignedDuration::from_millis(1));
     let firing = firing(watchdog);
     (format!("count_over_time({firing}[{}:{}])", seconds(period), seconds(apart)), apart)
 }

@@ -17,7 +17,9 @@ pub struct Expression(Cron);
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnExpression {
     /// It cannot be read.
-    #[error("`{0}` is no cron expression ({1}): write minute, hour, day of month, month and day of week, as in `0 9 * * *`")]
+    #[error(
+        "`{0}` is no cron expression ({1}): write minute, hour, day of month, month and day of week, as in `0 9 * * *`"
+    )]
     Unreadable(String, String),
     /// No day is like that.
     #[error("`{0}` never comes: no day of the calendar is like that")]
@@ -140,8 +142,14 @@ mod tests {
     }
 
     /// Zones whose clocks change by an hour, by half an hour, at midnight, against each other, or not at all.
-    const ZONES: [&str; 6] =
-        ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Pacific/Chatham", "Asia/Tokyo"];
+    const ZONES: [&str; 6] = [
+        "America/New_York",
+        "Europe/Berlin",
+        "Australia/Lord_Howe",
+        "America/Santiago",
+        "Pacific/Chatham",
+        "Asia/Tokyo",
+    ];
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]

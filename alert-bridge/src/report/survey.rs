@@ -107,7 +107,9 @@ async fn measure(
         }
     }
     let span = to.duration_since(from) / i32::try_from(SPANS).expect("the spans are few");
-    for Series { labels, points } in prometheus.range(&queries::highest(expression, span), [from + span, to], span).await? {
+    for Series { labels, points } in
+        prometheus.range(&queries::highest(expression, span), [from + span, to], span).await?
+    {
         let Some(host) = hosts.get_mut(&key(&labels)) else { continue };
         for (time, value) in points {
             // The point at the end of a span tells of that span.
@@ -126,17 +128,20 @@ async fn alerts(
     period: SignedDuration,
     watchdog: &str,
 ) -> Result<Vec<Fired>, Unanswered> {
-    let firing: Vec<_> = prometheus.query(&queries::firing(watchdog), now).await?.into_iter().map(|sample| sample.labels).collect();
+    let firing: Vec<_> =
+        prometheus.query(&queries::firing(watchdog), now).await?.into_iter().map(|sample| sample.labels).collect();
     let (expression, apart) = queries::alerts(period, watchdog);
     let mut alerts: BTreeMap<(String, String), Fired> = BTreeMap::new();
     for Sample { labels, value } in prometheus.query(&expression, now).await? {
         let label = |name| text::line(labels.get(name).map_or("", String::as_str));
-        let (name, place) = (label("alertname"), [label("instance"), label("job")].into_iter().find(|place| !place.is_empty()));
+        let (name, place) =
+            (label("alertname"), [label("instance"), label("job")].into_iter().find(|place| !place.is_empty()));
         let fired = Fired { name, place: place.unwrap_or_default(), time: apart * value as i32, is_firing: false };
         // Two file systems of one host are one line: the longer counts.
         let known = alerts.entry((fired.name.clone(), fired.place.clone())).or_insert_with(|| fired.clone());
         known.time = known.time.max(fired.time);
-        let is_this = |now: &Labels| ["alertname", "instance", "job"].iter().all(|name| now.get(*name) == labels.get(*name));
+        let is_this =
+            |now: &Labels| ["alertname", "instance", "job"].iter().all(|name| now.get(*name) == labels.get(*name));
         known.is_firing |= firing.iter().any(is_this);
     }
     let mut alerts: Vec<_> = alerts.into_values().collect();

@@ -41,7 +41,8 @@ impl Manner {
         let (language, fleet) = (self.language, &survey.fleet);
         let is_long = fleet.hosts.len() > FIELDS_LIMIT;
         let in_need = |host: &Host| !host.is_up() || host.is_strained();
-        let has_field = |place: usize, host: &Host| if is_long { in_need(host) && place < FIELDS_IN_NEED_LIMIT } else { true };
+        let has_field =
+            |place: usize, host: &Host| if is_long { in_need(host) && place < FIELDS_IN_NEED_LIMIT } else { true };
         let (mut fields, mut well, mut others_in_need) = (Vec::new(), Vec::new(), Vec::new());
         for (place, host) in fleet.hosts.iter().enumerate() {
             if has_field(place, host) {
@@ -57,7 +58,8 @@ impl Manner {
         parts.extend(survey.is_blind.then(|| language.report_is_blind().to_owned()));
         parts.extend(fleet.hosts.is_empty().then(|| language.report_no_hosts().to_owned()));
         parts.push(self.alerts(&survey.alerts));
-        let mut list = |lead: String, names: &[&str]| parts.extend((!names.is_empty()).then(|| lead + &self.names(names)));
+        let mut list =
+            |lead: String, names: &[&str]| parts.extend((!names.is_empty()).then(|| lead + &self.names(names)));
         list(language.report_others_in_need(others_in_need.len()), &others_in_need);
         list(language.report_others(well.len()), &well);
         let title = language.report_title(self.period, fleet.hosts.len(), fleet.down());
@@ -114,7 +116,8 @@ impl Manner {
             let what = text::clip(&format!("{name}{place}"), 2 * NAME_LIMIT);
             lines.push(format!("• {what}: {}", language.report_fired(fired.time, fired.is_firing)));
         }
-        lines.extend((alerts.len() > ALERTS_LIMIT).then(|| format!("• {}", language.more(alerts.len() - ALERTS_LIMIT))));
+        lines
+            .extend((alerts.len() > ALERTS_LIMIT).then(|| format!("• {}", language.more(alerts.len() - ALERTS_LIMIT))));
         lines.join("\n")
     }
 

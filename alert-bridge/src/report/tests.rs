@@ -18,7 +18,7 @@ fn host(name: &str, state: State, [cpu, memory, disk]: [f32; 3]) -> Host {
     let figures = [cpu, memory, disk].map(|now| {
         let mut figure = Figure { now: (state == State::Up).then_some(now), ..Figure::default() };
         for (span, share) in figure.course.iter_mut().enumerate() {
-            *share = Some(now + 0.1 * (1.0 - (span as f32 / SPANS as f32)));
+            *share = Some((now + 0.1 * (1.0 - (span as f32 / SPANS as f32))).min(1.0));
         }
         figure
     });
@@ -77,8 +77,11 @@ fn a_report_reads_well_in_both_languages() {
 
 #[test]
 fn of_a_large_fleet_those_that_need_somebody_have_fields_and_all_have_names() {
-    let mut hosts: Vec<_> = (1..=97).map(|number| host(&format!("node-{number}"), State::Up, [0.1, 0.2, 0.3])).collect();
-    hosts.extend((1..=3).map(|number| host(&format!("dead-{number}"), State::Down(at("2026-11-24T17:30:00Z")), [0.1; 3])));
+    let mut hosts: Vec<_> =
+        (1..=97).map(|number| host(&format!("node-{number}"), State::Up, [0.1, 0.2, 0.3])).collect();
+    hosts.extend(
+        (1..=3).map(|number| host(&format!("dead-{number}"), State::Down(at("2026-11-24T17:30:00Z")), [0.1; 3])),
+    );
     let note = manner(Language::En).note(&survey_of(hosts.clone()));
     assert_eq!(note.title, "Daily report: 100 hosts, 3 down");
     assert_eq!(note.fields.len(), 3);
@@ -87,7 +90,8 @@ fn of_a_large_fleet_those_that_need_somebody_have_fields_and_all_have_names() {
         assert!(is_named, "{}: {}", host.name, read(&note));
     }
     // Also when everything is down.
-    let all_down: Vec<_> = hosts.iter().map(|host| Host { state: State::Down(at("2026-11-24T17:30:00Z")), ..host.clone() }).collect();
+    let all_down: Vec<_> =
+        hosts.iter().map(|host| Host { state: State::Down(at("2026-11-24T17:30:00Z")), ..host.clone() }).collect();
     let note = manner(Language::En).note(&survey_of(all_down));
     assert_eq!(note.fields.len(), 15);
     assert!(note.text.contains("🔴 85 more are down or above a limit: "), "{}", note.text);
@@ -111,7 +115,9 @@ fn what_is_out_of_the_ordinary_is_said() {
 #[test]
 fn a_picture_has_a_row_for_each_host_and_is_small_enough_to_travel() {
     let zone = TimeZone::UTC;
-    for (count, height) in [(0, 160), (1, 252), (8, 896), (9, 628), (20, 1200), (21, 468), (40, 720), (100, 1560), (300, 2960)] {
+    for (count, height) in
+        [(0, 160), (1, 252), (8, 896), (9, 628), (20, 1200), (21, 468), (40, 720), (100, 1560), (300, 2960)]
+    {
         let hosts = (0..count).map(|number| host(&format!("node-{number}"), State::Up, [0.3, 0.6, 0.9])).collect();
         let file = chart::png(&survey_of(hosts).fleet, &zone).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(&file)).read_info().unwrap();
@@ -157,7 +163,11 @@ struct Desk {
 
 impl Desk {
     fn at(begin: &str) -> Self {
-        Self { outbox: Outbox::in_memory().unwrap(), registry: Registry::default(), clock: Clock::of_runtime(at(begin)) }
+        Self {
+            outbox: Outbox::in_memory().unwrap(),
+            registry: Registry::default(),
+            clock: Clock::of_runtime(at(begin)),
+        }
     }
 
     /// Lets a bridge run for `time`, whose Prometheus does not answer, and which makes reports as `schedule` says.
@@ -166,8 +176,13 @@ impl Desk {
         let text = format!("bridge:\n{}", yaml.lines().map(|line| format!("  {line}\n")).collect::<String>());
         let config: crate::Config = ::config::section::parse("bridge", &text, "noroshi.yaml").unwrap();
         let metrics = Metrics::register(self.registry.sub_registry_with_prefix("noroshi_bridge"));
-        let intake =
-            Intake::new(self.outbox.clone(), Routing::to_all(["team"]), Following::default(), self.clock, metrics.clone());
+        let intake = Intake::new(
+            self.outbox.clone(),
+            Routing::to_all(["team"]),
+            Following::default(),
+            self.clock,
+            metrics.clone(),
+        );
         let reporter = Reporter::new(&config).unwrap();
         let reports = Reports::new(reporter, intake, self.outbox.clone(), self.clock, metrics).unwrap();
         let stop = CancellationToken::new();

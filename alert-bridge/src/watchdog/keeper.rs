@@ -42,17 +42,30 @@ impl Watchdog {
     ///
     /// # Errors
     /// When the outbox cannot be read.
-    pub async fn open(config: Config, intake: Intake, outbox: Outbox, clock: Clock, metrics: Metrics) -> anyhow::Result<Self> {
+    pub async fn open(
+        config: Config,
+        intake: Intake,
+        outbox: Outbox,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
         let kept = outbox.kept(NAME).await.context("cannot read what the watchdog remembers")?;
         let memory = kept.and_then(|kept| {
             // What cannot be read is forgotten: the next sign of life begins anew.
-            serde_json::from_str::<Memory>(&kept).inspect_err(|error| warn!("the watchdog forgets everything: {error}")).ok()
+            serde_json::from_str::<Memory>(&kept)
+                .inspect_err(|error| warn!("the watchdog forgets everything: {error}"))
+                .ok()
         });
-        let (memory, now) = (memory.unwrap_or_default(), clock.now());
+        Ok(Self::new(config, memory.unwrap_or_default(), intake, outbox, clock, metrics))
+    }
+
+    /// Begins to listen with `memory`.
+    pub fn new(config: Config, memory: Memory, intake: Intake, outbox: Outbox, clock: Clock, metrics: Metrics) -> Self {
+        let now = clock.now();
         let state = State { watch: Watch::new(config, memory.clone(), now), written: memory, written_at: now };
-        let watchdog = Self { state: Arc::new(Mutex::new(state)), intake, outbox, clock, metrics };
-        watchdog.show(&*watchdog.state.lock().await);
-        Ok(watchdog)
+        let (last, silent) = state.watch.state();
+        metrics.watchdog(last, silent);
+        Self { state: Arc::new(Mutex::new(state)), intake, outbox, clock, metrics }
     }
 
     /// Takes the sign of life out of `webhook`; returns whether there was one in it.
@@ -97,7 +110,9 @@ impl Watchdog {
     async fn settle(&self, state: &mut State, watch: Watch, events: Vec<Event>, now: Timestamp) -> Result<(), Trouble> {
         for event in &events {
             match event {
-                Event::Silent { source, since, .. } => warn!("no sign of life from Prometheus and Alertmanager since {since} ({source})"),
+                Event::Silent { source, since, .. } => {
+                    warn!("no sign of life from Prometheus and Alertmanager since {since} ({source})")
+                }
                 Event::Back { source, .. } => info!("Prometheus and Alertmanager are back ({source})"),
             }
             self.intake.webhook_keeping(&notice::webhook(event), kept(watch.memory())?).await?;
@@ -117,7 +132,7 @@ impl Watchdog {
 
     async fn write(&self, state: &mut State, now: Timestamp) -> Result<(), Trouble> {
         if state.watch.memory() != &state.written {
-            self.outbox.keep(kept(state.watch.memory())?).await?;
+            self.outbox.keep(NAME, &kept(state.watch.memory())?.value).await?;
             state.written = state.watch.memory().clone();
         }
         state.written_at = now;
@@ -132,5 +147,5 @@ impl Watchdog {
 
 fn kept(memory: &Memory) -> Result<Kept, Trouble> {
     let value = serde_json::to_string(memory).map_err(|error| Trouble::Other(error.to_string()))?;
-    Ok(Kept { name: NAME.to_owned(), value })
+    Ok(Kept { key: NAME.to_owned(), value })
 }

@@ -17,7 +17,10 @@ pub(super) fn webhook(event: &Event) -> Webhook {
     let labels = [("alertname", ALERTNAME), ("severity", "critical"), ("source", source)];
     let annotations = [Language::En, Language::Ja].into_iter().flat_map(|language| {
         let suffix = language.suffix();
-        [(format!("summary_{suffix}"), language.silent(*was_heard)), (format!("description_{suffix}"), language.silent_means())]
+        [
+            (format!("summary_{suffix}"), language.silent(*was_heard)),
+            (format!("description_{suffix}"), language.silent_means()),
+        ]
     });
     let alert = Alert {
         status,

@@ -39,7 +39,10 @@ fn its_silence_is_told_once_then_as_a_reminder_and_its_return_with_how_long_it_w
     watch.beat("", at(1.0));
     assert_eq!(passes(&mut watch, 1.0, 300.0), [(6.0, silent("", 1.0)), (246.0, silent("", 1.0))]);
 
-    assert_eq!(watch.beat("", at(301.0)), Some(Event::Back { source: String::new(), since: at(1.0), was_heard: true, at: at(301.0) }));
+    assert_eq!(
+        watch.beat("", at(301.0)),
+        Some(Event::Back { source: String::new(), since: at(1.0), was_heard: true, at: at(301.0) })
+    );
     assert_eq!(watch.beat("", at(302.0)), None);
     assert_eq!(passes(&mut watch, 302.0, 306.75), []);
     assert_eq!(passes(&mut watch, 307.0, 307.0), [(307.0, silent("", 302.0))]);
@@ -51,9 +54,15 @@ fn what_never_arrived_is_missed_only_where_it_is_required() {
     assert_eq!(passes(&mut watch(Mode::Off), 0.0, 60.0), []);
 
     let mut required = watch(Mode::Required);
-    assert_eq!(passes(&mut required, 0.0, 60.0), [(5.0, Event::Silent { source: String::new(), since: at(0.0), was_heard: false })]);
+    assert_eq!(
+        passes(&mut required, 0.0, 60.0),
+        [(5.0, Event::Silent { source: String::new(), since: at(0.0), was_heard: false })]
+    );
     let back = required.beat("cluster=home", at(61.0));
-    assert_eq!(back, Some(Event::Back { source: "cluster=home".into(), since: at(0.0), was_heard: false, at: at(61.0) }));
+    assert_eq!(
+        back,
+        Some(Event::Back { source: "cluster=home".into(), since: at(0.0), was_heard: false, at: at(61.0) })
+    );
     assert_eq!(passes(&mut required, 61.0, 67.0), [(66.0, silent("cluster=home", 61.0))]);
 }
 
@@ -158,7 +167,8 @@ fn it_is_taken_out_of_whatever_it_arrives_in() {
         alert("firing", r#""alertname":"HostDown","instance":"web-1""#),
         alert("resolved", r#""alertname":"Watchdog","cluster":"oci""#),
     ];
-    let mut webhook = webhook::parse(format!(r#"{{"receiver":"r","alerts":[{}]}}"#, alerts.join(",")).as_bytes()).unwrap();
+    let mut webhook =
+        webhook::parse(format!(r#"{{"receiver":"r","alerts":[{}]}}"#, alerts.join(",")).as_bytes()).unwrap();
     assert_eq!(watch(Mode::Auto).take(&mut webhook).unwrap(), ["cluster=home"]);
     assert_eq!(webhook.alerts.len(), 1);
     assert_eq!(webhook.alerts[0].labels.get("alertname"), Some("HostDown"));

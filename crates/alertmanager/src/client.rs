@@ -52,7 +52,9 @@ pub enum Error {
     #[error("Alertmanager knows no silence `{0}`")]
     UnknownSilence(String),
     /// It wants a user and a password, or others.
-    #[error("Alertmanager at {address} asks for a user and a password ({status}): write them into its address, as in https://USER:PASSWORD@host")]
+    #[error(
+        "Alertmanager at {address} asks for a user and a password ({status}): write them into its address, as in https://USER:PASSWORD@host"
+    )]
     NotAllowed {
         /// Where.
         address: String,
@@ -229,15 +231,18 @@ mod tests {
     }
 
     fn said(error: &Error) -> String {
-        let port = error.to_string().split("127.0.0.1:").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
+        let port = error
+            .to_string()
+            .split("127.0.0.1:")
+            .nth(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
         error.to_string().replace(&port.unwrap_or("no port".to_owned()), "PORT")
     }
 
     #[tokio::test]
     async fn the_path_of_a_route_prefix_is_kept_and_filters_are_escaped() {
-        let echo = any(|uri: Uri| async move {
-            (StatusCode::BAD_REQUEST, serde_json::json!(uri.to_string()).to_string())
-        });
+        let echo =
+            any(|uri: Uri| async move { (StatusCode::BAD_REQUEST, serde_json::json!(uri.to_string()).to_string()) });
         let client = client(Router::new().fallback(echo), "", "/am/").await;
         let filter = [Matcher::equal("instance", "ho\"st&1")];
         let Error::Refused(uri) = client.alerts(Which::Told, &filter).await.unwrap_err() else { panic!() };
@@ -268,7 +273,10 @@ mod tests {
         let nowhere: Url = "http://me:hunter2@127.0.0.1:1/".parse().unwrap();
         let client = Client::new(daemon::http::client("test").unwrap(), nowhere).unwrap();
         let error = client.silences().await.unwrap_err();
-        assert_eq!(error.to_string(), "Alertmanager at http://127.0.0.1:1 cannot be reached; is it running, and is that its address?");
+        assert_eq!(
+            error.to_string(),
+            "Alertmanager at http://127.0.0.1:1 cannot be reached; is it running, and is that its address?"
+        );
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 

@@ -180,7 +180,10 @@ mod tests {
             ("instance=\"a\\\"b\\\\c\\nd\"", Operator::Equal, "a\"b\\c\nd"),
         ] {
             let matcher = parse(text).unwrap();
-            assert_eq!((matcher.name.as_str(), matcher.operator, matcher.value.as_str()), ("instance", operator, value));
+            assert_eq!(
+                (matcher.name.as_str(), matcher.operator, matcher.value.as_str()),
+                ("instance", operator, value)
+            );
         }
     }
 

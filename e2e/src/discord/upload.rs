@@ -55,7 +55,10 @@ fn split<'a>(mut body: &'a [u8], delimiter: &[u8]) -> Vec<&'a [u8]> {
 
 /// The value of `name="…"`, which must not be that of `filename="…"`.
 fn parameter<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut parts = head.lines().filter(|line| line.to_ascii_lowercase().starts_with("content-disposition:")).flat_map(|line| line.split(';'));
+    let mut parts = head
+        .lines()
+        .filter(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))
+        .flat_map(|line| line.split(';'));
     parts.find_map(|part| part.trim().strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
 }
 

@@ -82,7 +82,11 @@ impl Engine {
                 return engine;
             }
             let ended = engine.process.ended();
-            assert!(ended.is_none() && Instant::now() < deadline, "{program} does not start: {}", engine.process.last_words());
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{program} does not start: {}",
+                engine.process.last_words()
+            );
             sleep(Duration::from_millis(50)).await;
         }
     }

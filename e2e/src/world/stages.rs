@@ -140,12 +140,15 @@ impl World {
         // Reminders keep their time, and the sign of life is one. Here it comes with every flush.
         let file = self.folder().join("config/alertmanager/alertmanager.yml");
         let text = fs::read_to_string(&file).expect("render-config copies alertmanager.yml");
-        fs::write(&file, replace(&text, "repeat_interval: 45s", "repeat_interval: 500ms")).expect("a world can write its configuration");
+        fs::write(&file, replace(&text, "repeat_interval: 45s", "repeat_interval: 500ms"))
+            .expect("a world can write its configuration");
     }
 
     /// Leaves out the rules about what such a world does not have.
     fn keep_only_the_sign_of_life(&self) {
-        for rules in fs::read_dir(self.folder().join("config/alert-rules")).expect("render-config copies the rules").flatten() {
+        for rules in
+            fs::read_dir(self.folder().join("config/alert-rules")).expect("render-config copies the rules").flatten()
+        {
             if rules.file_name() != "watchdog.yml" {
                 fs::remove_file(rules.path()).expect("a world can change its configuration");
             }

@@ -40,7 +40,13 @@ pub struct Arguments {
     #[command(flatten)]
     request: request::Words,
     /// Where Alertmanager is
-    #[arg(long, env = "NOROSHI_ALERTMANAGER_URL", value_name = "URL", default_value = "http://127.0.0.1:9093", global = true)]
+    #[arg(
+        long,
+        env = "NOROSHI_ALERTMANAGER_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9093",
+        global = true
+    )]
     alertmanager: Url,
     /// Print ids only, for scripts
     #[arg(long, short, global = true)]
@@ -72,7 +78,8 @@ enum Command {
 /// When Alertmanager cannot be asked or refuses, and when there is nothing to end.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let language = arguments.language.unwrap_or_else(|| Language::of_locale(&Environment::of_process()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     let answer = runtime.block_on(answer(arguments, language))?;
     print(&answer);
     Ok(())
@@ -80,7 +87,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn answer(arguments: Arguments, language: Language) -> Result<String, Failure> {
     let http = daemon::http::client(concat!("noroshi/", env!("CARGO_PKG_VERSION")))?;
-    let client = Client::new(http, arguments.alertmanager).context("--alertmanager cannot be used").map_err(Failure::Usage)?;
+    let client =
+        Client::new(http, arguments.alertmanager).context("--alertmanager cannot be used").map_err(Failure::Usage)?;
     let person = Person { language, zone: TimeZone::system(), quiet: arguments.quiet };
     let now = Timestamp::now();
     match arguments.command {

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::markdown::escape;
 use super::payload::{
-    ALT_LIMIT, AllowedMentions, AttachedFile, Attachment, CONTENT_LIMIT, DESCRIPTION_LIMIT, Embed, FIELDS_LIMIT, FILES_BYTES_LIMIT, FILES_LIMIT, Field, Footer, Image, NAME_LIMIT, Payload, SILENT,
-    TITLE_LIMIT, TOTAL_LIMIT, URL_LIMIT, VALUE_LIMIT, is_acceptable,
+    ALT_LIMIT, AllowedMentions, AttachedFile, Attachment, CONTENT_LIMIT, DESCRIPTION_LIMIT, Embed, FIELDS_LIMIT,
+    FILES_BYTES_LIMIT, FILES_LIMIT, Field, Footer, Image, NAME_LIMIT, Payload, SILENT, TITLE_LIMIT, TOTAL_LIMIT,
+    URL_LIMIT, VALUE_LIMIT, is_acceptable,
 };
 use super::style::{RoleId, Style};
 use crate::kind::{Level, State};

@@ -76,7 +76,9 @@ impl Band {
             for x in 0..self.width as usize {
                 for channel in 0..BYTES {
                     let sum: u32 = (0..samples * samples)
-                        .map(|at| u32::from(block[at / samples * stride + (x * samples + at % samples) * BYTES + channel]))
+                        .map(|at| {
+                            u32::from(block[at / samples * stride + (x * samples + at % samples) * BYTES + channel])
+                        })
                         .sum();
                     line.push((sum / (samples * samples) as u32) as u8);
                 }
@@ -103,7 +105,14 @@ impl Pen<'_> {
     /// Draws a slope from one point to the other, `thick`, and shades what lies between it and `bottom`.
     ///
     /// Column by column: two shapes that share an edge would both paint it, and show it.
-    pub fn slope(&self, from: (f32, f32), to: (f32, f32), bottom: f32, thick: f32, color: Color) -> Result<(), Undrawable> {
+    pub fn slope(
+        &self,
+        from: (f32, f32),
+        to: (f32, f32),
+        bottom: f32,
+        thick: f32,
+        color: Color,
+    ) -> Result<(), Undrawable> {
         let (x0, x1) = (scaled(from.0), scaled(to.0));
         let rise = (to.1 - from.1) * SAMPLES as f32 / (x1 - x0).max(1) as f32;
         let (floor, half) = (scaled(bottom) - 1, thick * SAMPLES as f32 / 2.0);

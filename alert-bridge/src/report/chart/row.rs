@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use jiff::{ToSpan as _, Unit, ZonedRound, RoundMode};
+use jiff::{RoundMode, ToSpan as _, Unit, ZonedRound};
 
-use crate::language::Language;
 use super::canvas::{Band, Ink, Pen, Side, Undrawable};
 use super::{DOWN, FAINT, GRID, HOT, MARGIN, PANEL, TEXT, WELL, WIDTH, color};
+use crate::language::Language;
 use crate::report::fleet::{Figure, Fleet, Gauge, Host, SPANS, State};
 
 /// Where everything stands in a row.
@@ -28,14 +28,46 @@ impl Layout {
     /// Returns the largest that shows so many hosts in a picture of a sound shape.
     pub fn of(hosts: usize) -> Self {
         match hosts {
-            ..=8 => Self { columns: 1, height: 92, name_size: 25.0, name_width: 236.0, now_size: 27.0, now_width: 84.0, small_size: Some(18.0) },
-            ..=20 => Self { columns: 1, height: 52, name_size: 21.0, name_width: 222.0, now_size: 20.0, now_width: 66.0, small_size: Some(14.0) },
-            _ => Self { columns: 2, height: 28, name_size: 16.0, name_width: 156.0, now_size: 15.0, now_width: 40.0, small_size: None },
+            ..=8 => Self {
+                columns: 1,
+                height: 92,
+                name_size: 25.0,
+                name_width: 236.0,
+                now_size: 27.0,
+                now_width: 84.0,
+                small_size: Some(18.0),
+            },
+            ..=20 => Self {
+                columns: 1,
+                height: 52,
+                name_size: 21.0,
+                name_width: 222.0,
+                now_size: 20.0,
+                now_width: 66.0,
+                small_size: Some(14.0),
+            },
+            _ => Self {
+                columns: 2,
+                height: 28,
+                name_size: 16.0,
+                name_width: 156.0,
+                now_size: 15.0,
+                now_width: 40.0,
+                small_size: None,
+            },
         }
     }
 
     /// Draws `host`, the `place`th of the report, into a band that is one row high.
-    pub fn draw(&self, band: &mut Band, column: usize, place: usize, host: &Host, fleet: &Fleet, zone: &TimeZone) -> Result<(), Undrawable> {
+    pub fn draw(
+        &self,
+        band: &mut Band,
+        column: usize,
+        place: usize,
+        host: &Host,
+        fleet: &Fleet,
+        zone: &TimeZone,
+    ) -> Result<(), Undrawable> {
         let height = self.height as f32;
         band.draw(|pen| {
             let [left, right] = self.sides(column);
@@ -71,7 +103,8 @@ impl Layout {
 
     /// Writes the hours below the courses.
     pub fn times(&self, pen: &Pen, y: f32, fleet: &Fleet, zone: &TimeZone) -> Result<(), Undrawable> {
-        let ink = Ink { size: if self.columns == 1 { 16.0 } else { 13.0 }, bold: false, color: FAINT, side: Side::Middle };
+        let ink =
+            Ink { size: if self.columns == 1 { 16.0 } else { 13.0 }, bold: false, color: FAINT, side: Side::Middle };
         for column in 0..self.columns {
             for gauge in Gauge::ALL {
                 let Some([left, _, right, _]) = self.course_area(column, gauge) else { continue };
@@ -102,7 +135,8 @@ impl Layout {
         let radius = self.name_size * 0.24;
         let x = left + radius * 2.0 + self.name_size * 0.5;
         let room = left + self.name_width - x - 8.0;
-        let ink = Ink { size: self.name_size, bold: true, color: if host.is_up() { TEXT } else { DOWN }, side: Side::Left };
+        let ink =
+            Ink { size: self.name_size, bold: true, color: if host.is_up() { TEXT } else { DOWN }, side: Side::Left };
         let name = fitted(pen, &shown(&host.name, place), ink, room)?;
         let Some((small, (below, color))) = self.small_size.zip(below) else {
             pen.disc(left + radius, height / 2.0, radius, dot)?;
@@ -123,7 +157,9 @@ impl Layout {
             None => ("\u{2013}".to_owned(), FAINT),
         };
         let ink = Ink { size: self.now_size, bold: true, color: tint, side: Side::Left };
-        let Some((small, peak)) = self.small_size.zip(figure.peak()) else { return pen.text(&word, left, height / 2.0, ink) };
+        let Some((small, peak)) = self.small_size.zip(figure.peak()) else {
+            return pen.text(&word, left, height / 2.0, ink);
+        };
         pen.text(&word, left, height / 2.0 - small * 0.62, ink)?;
         let color = if peak > gauge.limit() { HOT } else { FAINT };
         let ink = Ink { size: small, bold: false, color, side: Side::Left };
@@ -131,7 +167,15 @@ impl Layout {
     }
 
     /// The day as a hilly line: what was above the limit glows, where nothing was heard the ground is red.
-    fn course(&self, pen: &Pen, [left, top, right, bottom]: [f32; 4], gauge: Gauge, figure: &Figure, fleet: &Fleet, zone: &TimeZone) -> Result<(), Undrawable> {
+    fn course(
+        &self,
+        pen: &Pen,
+        [left, top, right, bottom]: [f32; 4],
+        gauge: Gauge,
+        figure: &Figure,
+        fleet: &Fleet,
+        zone: &TimeZone,
+    ) -> Result<(), Undrawable> {
         let step = (right - left) / SPANS as f32;
         let at = |place: usize| left + step * place as f32;
         let level = |share: f32| bottom - (bottom - top) * share.clamp(0.0, 1.0);
@@ -206,7 +250,10 @@ fn hours(fleet: &Fleet, zone: &TimeZone, every: i8) -> Vec<(f32, String)> {
     // A period of a month has no use for hours.
     while hour.timestamp() <= fleet.to && hours.len() < 8 {
         if hour.hour() % every == 0 {
-            hours.push(((hour.timestamp().as_second() - fleet.from.as_second()) as f32 / length, hour.strftime("%H:%M").to_string()));
+            hours.push((
+                (hour.timestamp().as_second() - fleet.from.as_second()) as f32 / length,
+                hour.strftime("%H:%M").to_string(),
+            ));
         }
         let Ok(next) = hour.checked_add(1.hour()) else { break };
         hour = next;

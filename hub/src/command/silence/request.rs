@@ -74,7 +74,9 @@ impl Words {
             (Some(_), Some(_)) => bail!("a duration and --until are two answers to one question: keep one"),
             (Some(text), None) => starts_at.checked_add(length(text)?).context("that is too long")?,
             (None, Some(time)) => moment(time, starts_at, zone).with_context(|| format!("--until {time}"))?,
-            (None, None) => bail!("say for how long: `noroshi silence {} 10m`, or --until", host.as_deref().unwrap_or("HOST")),
+            (None, None) => {
+                bail!("say for how long: `noroshi silence {} 10m`, or --until", host.as_deref().unwrap_or("HOST"))
+            }
         };
         if ends_at <= starts_at || ends_at <= now {
             bail!("it would be over before it begins");
@@ -112,7 +114,9 @@ fn moment(text: &str, after: Timestamp, zone: &TimeZone) -> anyhow::Result<Times
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }
-    if let Ok(moment) = text.parse::<DateTime>().map_err(drop).and_then(|moment| if text.len() > 10 { Ok(moment) } else { Err(()) }) {
+    if let Ok(moment) =
+        text.parse::<DateTime>().map_err(drop).and_then(|moment| if text.len() > 10 { Ok(moment) } else { Err(()) })
+    {
         return Ok(zone.to_timestamp(moment)?);
     }
     let Ok(time) = text.parse::<Time>() else { bail!("`{text}` is no time: write 06:30 or 2026-12-01T06:30") };
@@ -126,6 +130,8 @@ fn moment(text: &str, after: Timestamp, zone: &TimeZone) -> anyhow::Result<Times
 
 /// Whoever called sudo stands behind it.
 fn user() -> String {
-    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    let user = ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
     user.unwrap_or_else(|| "noroshi".to_owned())
 }

@@ -49,8 +49,14 @@ fn times_of_day_are_the_next_ones_by_this_machines_clock() {
     // It is 10:00 there.
     assert_eq!(told(&["db-1", "--until", "11:30"]), r#"instance="db-1" 2026-11-25T01:00:00Z 2026-11-25T02:30:00Z"#);
     assert_eq!(told(&["db-1", "--until", "06:30"]), r#"instance="db-1" 2026-11-25T01:00:00Z 2026-11-25T21:30:00Z"#);
-    assert_eq!(told(&["db-1", "2h", "--from", "23:00"]), r#"instance="db-1" 2026-11-25T14:00:00Z 2026-11-25T16:00:00Z"#);
-    assert_eq!(told(&["db-1", "--from", "23:00", "--until", "01:00"]), r#"instance="db-1" 2026-11-25T14:00:00Z 2026-11-25T16:00:00Z"#);
+    assert_eq!(
+        told(&["db-1", "2h", "--from", "23:00"]),
+        r#"instance="db-1" 2026-11-25T14:00:00Z 2026-11-25T16:00:00Z"#
+    );
+    assert_eq!(
+        told(&["db-1", "--from", "23:00", "--until", "01:00"]),
+        r#"instance="db-1" 2026-11-25T14:00:00Z 2026-11-25T16:00:00Z"#
+    );
     let dated = ["db-1", "--from", "2026-12-01T03:00", "--until", "2026-12-01T03:00:00Z"];
     assert_eq!(told(&dated), r#"instance="db-1" 2026-11-30T18:00:00Z 2026-12-01T03:00:00Z"#);
 }
@@ -59,7 +65,10 @@ fn times_of_day_are_the_next_ones_by_this_machines_clock() {
 fn what_is_silenced_without_a_host_leaves_the_sign_of_life_alone() {
     assert!(told(&["1h", "-m", "job=~web|db"]).starts_with(r#"job=~"web|db" alertname!="Watchdog" "#));
     assert!(told(&["1h", "-m", "alertname=HostHighCPU"]).starts_with(r#"alertname="HostHighCPU" 2026"#));
-    assert!(told(&["web-1", "1h", "-m", "alertname=~\"Host.*\""]).starts_with(r#"instance="web-1" alertname=~"Host.*" 2026"#));
+    assert!(
+        told(&["web-1", "1h", "-m", "alertname=~\"Host.*\""])
+            .starts_with(r#"instance="web-1" alertname=~"Host.*" 2026"#)
+    );
 }
 
 #[test]

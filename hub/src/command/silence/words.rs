@@ -55,7 +55,9 @@ impl Language {
     pub fn nothing_to_end(self, target: &str) -> String {
         match self {
             Self::En => format!("no silence is or concerns `{target}`; `noroshi silence list` shows which there are"),
-            Self::Ja => format!("`{target}` に該当するサイレンスはありません。一覧は `noroshi silence list` で確認できます"),
+            Self::Ja => {
+                format!("`{target}` に該当するサイレンスはありません。一覧は `noroshi silence list` で確認できます")
+            }
         }
     }
 
@@ -83,8 +85,9 @@ impl Language {
                 line(&silence.comment),
             ]
         }));
-        let widths: Vec<usize> =
-            (0..head.len()).map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default()).collect();
+        let widths: Vec<usize> = (0..head.len())
+            .map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or_default())
+            .collect();
         let padded = |row: &[String; 7]| {
             let cells = row.iter().zip(&widths).map(|(cell, wide)| format!("{cell}{}", " ".repeat(wide - width(cell))));
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
@@ -132,8 +135,10 @@ fn line(text: &str) -> String {
 
 /// How many columns of a terminal `text` takes; what East Asia writes takes two each.
 fn width(text: &str) -> usize {
-    let is_wide = |char| matches!(char, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
+    let is_wide = |char| {
+        matches!(char, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
         | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}');
+        | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}')
+    };
     text.chars().map(|char| if is_wide(char) { 2 } else { 1 }).sum()
 }
