@@ -38,6 +38,9 @@ pub struct Config {
     pub incidents: Following,
     /// How many new messages a Discord channel takes in how many seconds, from all its webhooks together.
     pub channel_rate: Rate,
+    /// The Alertmanager that posts here, to be asked about alerts that it tells nothing of any more; nobody is asked
+    /// unless it is set.
+    pub alertmanager_url: Option<Url>,
     /// Where reports get their figures: Prometheus, or what speaks its API.
     pub prometheus_url: Url,
     /// When a report is made, and of what.
@@ -68,6 +71,7 @@ impl Default for Config {
             mentions: Mentions::default(),
             incidents: Following::default(),
             channel_rate: Rate::default(),
+            alertmanager_url: None,
             prometheus_url: "http://127.0.0.1:9090".parse().expect("the default is an address"),
             report: report::Config::default(),
             watchdog: watchdog::Config::default(),
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn what_does_not_hold_is_said_without_the_secret() {
         let refusal = |text: &str| load(text, &Environment::default()).unwrap_err();
-        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, incidents, channel_rate, prometheus_url, report, watchdog, grace at line 2, column 3");
+        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, incidents, channel_rate, alertmanager_url, prometheus_url, report, watchdog, grace at line 2, column 3");
         insta::assert_snapshot!(refusal("bridge:\n  username: Discord bot\n"), @"noroshi.yaml: Discord refuses usernames that contain `discord`, `clyde` or three backticks at line 2, column 13");
         insta::assert_snapshot!(refusal("bridge:\n  language: de\n"), @"noroshi.yaml: unknown variant `de`, expected one of en, ja at line 2, column 13");
 

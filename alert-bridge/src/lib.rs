@@ -15,6 +15,7 @@ pub mod clock;
 mod compose;
 mod config;
 pub mod data;
+mod fires;
 pub mod incident;
 pub mod intake;
 mod kind;
@@ -55,13 +56,14 @@ pub use crate::report::Reporter;
 pub use crate::webhook::{Alert, Labels, NotUnderstood, Status, Webhook, parse};
 
 use crate::clock::Clock;
+use crate::fires::Fires;
 use crate::intake::Intake;
 use crate::outbox::{Opened, Outbox};
 use crate::receiver::discord::{Discord, Shared};
 use crate::receiver::terminal::Terminal;
 use crate::report::Reports;
 use crate::routing::Routing;
-use crate::sender::{Post, Sender};
+use crate::sender::{Post, Sender, Source};
 use crate::server::Bridge;
 use crate::watchdog::Watchdog;
 
@@ -97,10 +99,13 @@ impl AlertBridge {
             let note = config.language.outbox_was_damaged(&aside.display().to_string(), Timestamp::now());
             intake.note(&note).await.context("cannot write into the new outbox")?;
         }
+        let source = config.alertmanager_url.clone().map(|url| Fires::new(url, clock)).transpose()?.map(Arc::new);
         let senders = posts.into_iter().map(|post| {
             metrics.expect_receiver(&post.name);
             let name = post.name.clone();
-            (name, Sender::new(post, config.incidents, outbox.clone(), intake.clone(), clock, metrics.clone()))
+            let sender = Sender::new(post, config.incidents, outbox.clone(), intake.clone(), clock, metrics.clone());
+            let asking = |source: &Arc<Fires>| Arc::clone(source) as Arc<dyn Source>;
+            (name, source.as_ref().map(asking).into_iter().fold(sender, Sender::asking))
         });
         let senders = senders.collect();
         let reporter = Reporter::new(&config)?;
@@ -137,10 +142,16 @@ impl AlertBridge {
         }
         if let Some(reports) = reports {
             let run = reports.run(stop.clone());
-            parts.spawn(async move { Ok(run.await) });
+            parts.spawn(async move {
+                run.await;
+                Ok(())
+            });
         }
         let run = watchdog.clone().run(stop.clone());
-        parts.spawn(async move { Ok(run.await) });
+        parts.spawn(async move {
+            run.await;
+            Ok(())
+        });
         let router = server::router(Bridge::new(intake, watchdog, metrics, stop.clone()));
         let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         parts.spawn(async move { serve.await.context("the listener failed") });

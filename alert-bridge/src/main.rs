@@ -24,7 +24,8 @@ use crate::cli::{Cli, Command, Send};
 /// More than any message can show.
 const STDIN_LIMIT_BYTES: u64 = 1024 * 1024;
 
-#[tokio::main]
+// The work is waiting for others: two threads do, and each more costs memory.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     tls::install_provider();
@@ -103,13 +104,12 @@ async fn make_report(mut config: Config, report: cli::Report) -> Result<(), Fail
         let picture = picture.with_context(|| format!("there is nothing to draw: {}", note.text))?;
         std::fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    match url {
-        Some(url) if report.now => drop(send::deliver(&config, url, &note).await.context("cannot send the report")?),
-        _ if report.to.is_none() => match Terminal::stdout().post(&[note.message(config.language)]).await {
-            Answer::Trouble(reason) => return Err(Failure::Running(anyhow!("cannot print the report: {reason}"))),
-            _ => {}
-        },
-        _ => {}
+    if let Some(url) = url.filter(|_| report.now) {
+        send::deliver(&config, url, &note).await.context("cannot send the report")?;
+    } else if report.to.is_none()
+        && let Answer::Trouble(reason) = Terminal::stdout().post(&[note.message(config.language)]).await
+    {
+        return Err(Failure::Running(anyhow!("cannot print the report: {reason}")));
     }
     Ok(())
 }

@@ -122,7 +122,8 @@ impl Reporter {
         }
         match chart::png(&survey.fleet, &manner.zone) {
             Ok(png) => {
-                note.pictures.push(Picture::png(PICTURE, self.language.report_picture(survey.fleet.hosts.len()), &png))
+                let description = self.language.report_picture(survey.fleet.hosts.len());
+                note.pictures.push(Picture::png(PICTURE, description, &png));
             }
             // The figures are worth telling without it.
             Err(error) => error!("{error}"),

@@ -60,6 +60,8 @@ pub struct Sender {
     source: Option<Arc<dyn Source>>,
     /// When forgotten cards were looked for last.
     swept: Option<Instant>,
+    /// The last card that was looked at then; 0: all were.
+    swept_to: i64,
     /// When the agenda was looked at last.
     looked: Option<Instant>,
     /// How many cards one message may tell: fewer after one was refused, so that the one at fault is found; and after a try
@@ -111,6 +113,7 @@ impl Sender {
             backoff: Backoff::default(),
             source: None,
             swept: None,
+            swept_to: 0,
             looked: None,
             fold: usize::MAX,
         }
@@ -180,8 +183,10 @@ impl Sender {
         self.forget_now_and_then().await?;
         // While nothing can be told, what comes in is only taken in; now and then somebody looks how much it is.
         let now = Instant::now();
-        if self.backoff.until() > now && self.looked.is_some_and(|looked| now < looked + TICK) {
-            return Ok(Next::At(self.backoff.until()));
+        if let Some(until) = self.backoff.until()
+            && self.looked.is_some_and(|looked| now < looked + TICK)
+        {
+            return Ok(Next::At(until));
         }
         self.looked = Some(now);
         let agenda = self.outbox.agenda(&self.name).await?;
@@ -192,7 +197,7 @@ impl Sender {
             return Ok(Next::At(Instant::now() + TICK));
         }
         let Some((moment, deed)) = self.next(&agenda) else { return Ok(Next::At(Instant::now() + TICK)) };
-        let moment = moment.max(self.backoff.until());
+        let moment = self.backoff.until().map_or(moment, |until| until.max(moment));
         if moment > Instant::now() {
             return Ok(Next::At(moment));
         }

@@ -6,8 +6,11 @@ use serde_json::json;
 
 async fn noroshi(world: &World, words: &[&str]) -> Ended {
     let launch = Launch::with(["silence"].iter().chain(words).copied());
-    run("noroshi", launch.env("NOROSHI_ALERTMANAGER_URL", world.alertmanager()).env("USER", "tester").env("TZ", "UTC"))
-        .await
+    run(
+        "noroshi",
+        launch.env("NOROSHI_ALERTMANAGER_URL", world.alertmanager_url()).env("USER", "tester").env("TZ", "UTC"),
+    )
+    .await
 }
 
 async fn fires(world: &World, name: &str, host: &str) {

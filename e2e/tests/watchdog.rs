@@ -3,7 +3,7 @@
 use e2e::world::World;
 
 /// Far longer than from one sign of life to the next, a second, so that a slow machine is no dead one.
-const CONFIG: &str = "bridge:\n  watchdog:\n    timeout: 12s\n";
+const CONFIG: &str = "  watchdog:\n    timeout: 12s\n";
 
 async fn is_alive(world: &World) {
     world

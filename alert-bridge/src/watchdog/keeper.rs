@@ -111,7 +111,7 @@ impl Watchdog {
         for event in &events {
             match event {
                 Event::Silent { source, since, .. } => {
-                    warn!("no sign of life from Prometheus and Alertmanager since {since} ({source})")
+                    warn!("no sign of life from Prometheus and Alertmanager since {since} ({source})");
                 }
                 Event::Back { source, .. } => info!("Prometheus and Alertmanager are back ({source})"),
             }

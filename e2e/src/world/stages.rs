@@ -35,7 +35,7 @@ pub(super) struct Plan {
     pub(super) speedup: u32,
     /// Discord's.
     pub(super) limits: Limits,
-    /// The bridge's `noroshi.yaml`, if it needs one.
+    /// What else the bridge's section says, with its indentation; a world that watches nothing but the sign of life.
     pub(super) bridge: Option<String>,
 }
 
@@ -60,6 +60,7 @@ impl World {
                 pushgateway: port(),
                 prometheus: port(),
                 alertmanager: port(),
+                other_alertmanager: port(),
                 bridge: port(),
                 bridge_admin: port(),
             },
@@ -72,10 +73,13 @@ impl World {
             fs::create_dir(world.folder().join(folder)).expect("a folder can be made");
         }
         world.render();
-        if let Some(config) = &plan.bridge {
+        if plan.bridge.is_some() {
             world.keep_only_the_sign_of_life();
-            fs::write(world.folder().join("noroshi.yaml"), config).expect("a world can write its configuration");
         }
+        // A bridge holds back by itself what a channel would not take; here it takes anything.
+        let rate = if plan.limits.is_off() { "1000000/1" } else { "30/60" };
+        let config = format!("bridge:\n  channel_rate: {rate}\n{}", plan.bridge.as_deref().unwrap_or_default());
+        fs::write(world.folder().join("bridge.yaml"), config).expect("a world can write its configuration");
         world.launch(&plan);
         world.is_ready(&plan).await;
         world
@@ -218,25 +222,43 @@ impl World {
             local(&self.addresses.bridge_admin).to_string(),
             "--data".to_owned(),
             self.path("bridge"),
+            "--config".to_owned(),
+            self.path("bridge.yaml"),
             "--language".to_owned(),
             "en".to_owned(),
         ]);
-        let config = self.folder().join("noroshi.yaml");
-        let launch = if config.exists() { launch.env("NOROSHI_CONFIG", self.path("noroshi.yaml")) } else { launch };
         let launch = launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN));
         self.start_ours("alert-bridge", launch);
     }
 
     /// Starts Alertmanager. Also for a second time, after it was killed.
     pub fn start_alertmanager(&self) {
-        let launch = Launch::with([
+        self.start_engine(
+            "alertmanager",
+            "prometheus-alertmanager",
+            self.alertmanager("alertmanager", &self.addresses.alertmanager),
+        );
+    }
+
+    /// Starts another Alertmanager with the same configuration, which knows nothing of the first: what a pair is while its
+    /// two halves cannot hear each other.
+    pub async fn start_other_alertmanager(&self) {
+        let other = &self.addresses.other_alertmanager;
+        self.start_engine("other-alertmanager", "prometheus-alertmanager", self.alertmanager("other", other));
+        let page = format!("{}/-/ready", url(other));
+        let is_ready = async || self.client.get(&page).send().await.ok()?.status().is_success().then_some(());
+        self.eventually("the other Alertmanager to be ready", is_ready).await;
+    }
+
+    fn alertmanager(&self, storage: &str, port: &Port) -> Launch {
+        Launch::with([
             format!("--config.file={}", self.path("config/alertmanager/alertmanager.yml")),
-            format!("--storage.path={}", self.path("alertmanager")),
-            format!("--web.listen-address={}", local(&self.addresses.alertmanager)),
+            format!("--storage.path={}", self.path(storage)),
+            format!("--web.listen-address={}", local(port)),
+            format!("--web.external-url={}", url(port)),
             // Alone: nobody to gossip with.
             "--cluster.listen-address=".to_owned(),
-        ]);
-        self.start_engine("alertmanager", "prometheus-alertmanager", launch);
+        ])
     }
 
     /// Starts Prometheus. Also for a second time, after it was killed.

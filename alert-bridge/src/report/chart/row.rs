@@ -28,7 +28,7 @@ impl Layout {
     /// Returns the largest that shows so many hosts in a picture of a sound shape.
     pub fn of(hosts: usize) -> Self {
         match hosts {
-            ..=8 => Self {
+            0..=8 => Self {
                 columns: 1,
                 height: 92,
                 name_size: 25.0,
@@ -37,7 +37,7 @@ impl Layout {
                 now_width: 84.0,
                 small_size: Some(18.0),
             },
-            ..=20 => Self {
+            9..=20 => Self {
                 columns: 1,
                 height: 52,
                 name_size: 21.0,

@@ -124,12 +124,12 @@ fn the_list_is_a_table_in_both_languages() {
 
 #[test]
 fn a_silence_is_told_with_what_it_holds_back_and_how_to_end_it() {
-    let mut request = self::request(&["web-1", "1h30m"]).unwrap();
+    let mut wanted = request(&["web-1", "1h30m"]).unwrap();
     let names = std::collections::BTreeSet::from(["HostDown".to_owned(), "HostHighCPU".to_owned()]);
     let nothing = std::collections::BTreeSet::new();
     let begun = |language: Language, request: &Request, names| language.begun(request, "9ee4", names, &tokyo());
-    insta::assert_snapshot!(begun(Language::En, &request, Some(&names)));
-    insta::assert_snapshot!(begun(Language::Ja, &request, Some(&nothing)));
-    request = self::request(&["web-1", "1h30m", "--from", "2090-01-01T09:00"]).unwrap();
-    insta::assert_snapshot!(begun(Language::En, &request, None));
+    insta::assert_snapshot!(begun(Language::En, &wanted, Some(&names)));
+    insta::assert_snapshot!(begun(Language::Ja, &wanted, Some(&nothing)));
+    wanted = request(&["web-1", "1h30m", "--from", "2090-01-01T09:00"]).unwrap();
+    insta::assert_snapshot!(begun(Language::En, &wanted, None));
 }
