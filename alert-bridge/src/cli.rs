@@ -46,6 +46,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   alert-bridge report                             print it here
   alert-bridge report --to report.png             … and look at its picture
+  alert-bridge report --demo 12 --to demo.png     … with hosts that are made up
   alert-bridge report --now --config noroshi.yaml send it
 
 Reports come by themselves with bridge.report.schedule in noroshi.yaml, as in `0 9 * * *`.";
@@ -110,6 +111,9 @@ pub struct Report {
     /// Write its picture to this file.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Make up so many hosts instead of asking Prometheus, to see what a report looks like.
+    #[arg(long, value_name = "HOSTS", conflicts_with_all = ["now", "prometheus"], value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub demo: Option<u16>,
     /// Where the figures are [default: bridge.prometheus_url, or http://127.0.0.1:9090].
     #[arg(long, env = "NOROSHI_BRIDGE_PROMETHEUS_URL", value_name = "URL")]
     pub prometheus: Option<Url>,

@@ -98,7 +98,11 @@ async fn make_report(mut config: Config, report: cli::Report) -> Result<(), Fail
         return Err(Failure::configuration(anyhow!("there is no webhook to send to; set {WEBHOOK_VARIABLE}")));
     }
     let reporter = Reporter::new(&config)?;
-    let note = reporter.report(Timestamp::now()).await.context("cannot make the report")?;
+    let now = Timestamp::now();
+    let note = match report.demo {
+        Some(hosts) => reporter.demo(usize::from(hosts), now),
+        None => reporter.report(now).await.context("cannot make the report")?,
+    };
     if let Some(file) = &report.to {
         let picture = note.pictures.first().and_then(Picture::bytes);
         let picture = picture.with_context(|| format!("there is nothing to draw: {}", note.text))?;

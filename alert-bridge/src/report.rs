@@ -9,6 +9,7 @@
 //! dies in between. One that was due while the bridge was not running is made when it is back, unless that is too late.
 
 mod chart;
+mod demo;
 mod fleet;
 mod prometheus;
 mod queries;
@@ -28,7 +29,7 @@ use tracing::{error, info, warn};
 pub use self::fleet::Gauge;
 use self::prometheus::{Prometheus, Unanswered};
 use self::schedule::{Expression, Schedule, Zone};
-use self::survey::survey;
+use self::survey::{Survey, survey};
 use self::tell::Manner;
 use crate::clock::Clock;
 use crate::intake::Intake;
@@ -116,9 +117,21 @@ impl Reporter {
     async fn try_report(&self, now: Timestamp, late_since: Option<Timestamp>) -> Result<Note, Unanswered> {
         let manner = self.config.manner(self.language, late_since);
         let survey = survey(&self.prometheus, now, manner.period, &self.watchdog).await?;
-        let mut note = manner.note(&survey);
+        Ok(self.draw(&manner, &survey))
+    }
+
+    /// Makes a report of `hosts` hosts that nobody has, to see what one looks like.
+    #[must_use]
+    pub fn demo(&self, hosts: usize, now: Timestamp) -> Note {
+        let manner = self.config.manner(self.language, None);
+        self.draw(&manner, &demo::survey(hosts, now, manner.period))
+    }
+
+    /// Tells `survey`, with its picture.
+    fn draw(&self, manner: &Manner, survey: &Survey) -> Note {
+        let mut note = manner.note(survey);
         if survey.fleet.hosts.is_empty() {
-            return Ok(note);
+            return note;
         }
         match chart::png(&survey.fleet, &manner.zone) {
             Ok(png) => {
@@ -128,7 +141,7 @@ impl Reporter {
             // The figures are worth telling without it.
             Err(error) => error!("{error}"),
         }
-        Ok(note)
+        note
     }
 
     /// Makes a report in any case, if need be one that says why it says nothing; none when it was told to stop.

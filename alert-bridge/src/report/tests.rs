@@ -129,6 +129,16 @@ fn a_picture_has_a_row_for_each_host_and_is_small_enough_to_travel() {
 }
 
 #[test]
+fn what_a_report_looks_like_can_be_seen_without_hosts() {
+    let reporter = Reporter::new(&crate::Config::default()).unwrap();
+    let now = at("2026-11-25T00:00:00Z");
+    let note = reporter.demo(12, now);
+    assert_eq!(note.title, "Daily report: 12 hosts, 2 down");
+    assert_eq!(note.pictures, reporter.demo(12, now).pictures);
+    assert!(reporter.demo(0, now).pictures.is_empty());
+}
+
+#[test]
 fn what_a_picture_shows_can_be_seen_in_it() {
     /// How many pixels there are of each colour.
     fn colours(fleet: &Fleet) -> BTreeMap<[u8; 3], usize> {

@@ -92,6 +92,7 @@ impl Post for Http {
 fn form(payload: &Payload) -> Form {
     let json = serde_json::to_string(payload).unwrap_or_default();
     payload.files.iter().enumerate().fold(Form::new().text("payload_json", json), |form, (place, file)| {
+        // Its name tells Discord what it is.
         form.part(format!("files[{place}]"), Part::bytes(file.bytes.clone()).file_name(file.name.clone()))
     })
 }
