@@ -73,7 +73,7 @@ impl Engine {
 
     async fn start(program: &'static str, launch: Launch, port: Port, folder: TempDir, turn: Turn, page: &str) -> Self {
         let process = Process::start(program, &binaries::engine(program), launch, folder.path());
-        let mut engine = Self { process: process, port, _folder: folder, _turn: turn };
+        let mut engine = Self { process, port, _folder: folder, _turn: turn };
         let client = daemon::http::client("noroshi-e2e").expect("an HTTP client can be set up");
         let deadline = Instant::now() + PATIENCE;
         loop {
