@@ -88,10 +88,10 @@ fn past(now: i64, dialect: Dialect) -> String {
 
 /// Makes a report of what `engine` knows, in `language`, and returns it as Discord has it.
 async fn report(engine: &Engine, language: &str) -> e2e::discord::Message {
-    let discord = Discord::start(Limits::default()).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let discord = Discord::start(Limits::default()).await.expect("loopback has a free port");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let config = folder.path().join("noroshi.yaml");
-    std::fs::write(&config, "bridge:\n  report:\n    time_zone: UTC\n").unwrap();
+    std::fs::write(&config, "bridge:\n  report:\n    time_zone: UTC\n").expect("a folder can be written");
     let launch = Launch::with(["report", "--now", "--language", language, "--prometheus", &engine.url()])
         .env("NOROSHI_CONFIG", config.display().to_string())
         .env("DISCORD_ALERT_WEBHOOK_URL", discord.webhook(1, "token"));
@@ -104,7 +104,7 @@ async fn report(engine: &Engine, language: &str) -> e2e::discord::Message {
 fn field<'a>(message: &'a e2e::discord::Message, host: &str) -> &'a str {
     let fields = message.body["embeds"][0]["fields"].as_array().expect("a report has fields");
     let field = fields.iter().find(|field| field["name"].as_str().is_some_and(|name| name.ends_with(host)));
-    field.unwrap_or_else(|| panic!("no field for {host}: {fields:#?}"))["value"].as_str().unwrap()
+    field.unwrap_or_else(|| panic!("no field for {host}: {fields:#?}"))["value"].as_str().expect("a field has a value")
 }
 
 async fn tells_the_day(engine: &Engine, now: i64) {
@@ -114,7 +114,9 @@ async fn tells_the_day(engine: &Engine, now: i64) {
     assert_eq!(field(&message, "plain-1"), "CPU 25 %\nMemory 75 %\nDisk 88 %");
     assert_eq!(field(&message, "🟠 rec-1"), "CPU 91 %\nMemory 50 %\nDisk 20 %");
     // Its figures stand still since, and are told as those of the day, not as those of now.
-    let since = |seconds: i64| Timestamp::from_second(now - seconds).unwrap().strftime("%-d %b %H:%M").to_string();
+    let since = |seconds: i64| {
+        Timestamp::from_second(now - seconds).expect("a moment of the calendar").strftime("%-d %b %H:%M").to_string()
+    };
     let down = field(&message, "🔴 db-1");
     assert!(down.starts_with(&format!("down since {}\nCPU max 12 %", since(6 * 3600))), "{down}");
     assert!(field(&message, "🔴 gone-1").starts_with("down since "), "{}", message.text());
@@ -129,7 +131,7 @@ async fn tells_the_day(engine: &Engine, now: i64) {
     let [picture] = message.files.as_slice() else { panic!("{} files", message.files.len()) };
     assert_eq!(picture.name, "report.png");
     assert!(picture.bytes.starts_with(b"\x89PNG\r\n\x1a\n"));
-    assert!(message.body["embeds"][0]["image"]["url"].as_str().unwrap().ends_with("/report.png"));
+    assert!(message.body["embeds"][0]["image"]["url"].as_str().is_some_and(|url| url.ends_with("/report.png")));
     // Nobody's telephone rings for it.
     assert_eq!(message.body["flags"], 4096);
     assert_eq!(message.pings, e2e::discord::Pings::default());
