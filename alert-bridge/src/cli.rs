@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use alert_bridge::outbox::queue::Item;
 use alert_bridge::{Label, Language, Level};
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,6 +41,15 @@ Examples:
   journalctl -u bot -n 20 | alert-bridge send --level error --title \"bot died\" -
 
 Silent on success. Rate limits and outages are waited for, up to 30 seconds; then the exit code is 1.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  alert-bridge report                             print it here
+  alert-bridge report --to report.png             … and look at its picture
+  alert-bridge report --demo 12 --to demo.png     … with hosts that are made up
+  alert-bridge report --now --config noroshi.yaml send it
+
+Reports come by themselves with bridge.report.schedule in noroshi.yaml, as in `0 9 * * *`.";
 
 /// Turns Alertmanager's webhooks into messages for people in Discord.
 ///
@@ -85,8 +95,28 @@ pub struct Serve {
 pub enum Command {
     /// Send one message and leave.
     Send(Send),
+    /// Make a report now, and leave.
+    Report(Report),
     /// Look at what waits to be told, try it now, or give it up; also while the bridge runs.
     Queue(Queue),
+}
+
+/// A report.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub struct Report {
+    /// Send it to the channel now, whatever the schedule says.
+    #[arg(long)]
+    pub now: bool,
+    /// Write its picture to this file.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Make up so many hosts instead of asking Prometheus, to see what a report looks like.
+    #[arg(long, value_name = "HOSTS", conflicts_with_all = ["now", "prometheus"], value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub demo: Option<u16>,
+    /// Where the figures are [default: bridge.prometheus_url, or http://127.0.0.1:9090].
+    #[arg(long, env = "NOROSHI_BRIDGE_PROMETHEUS_URL", value_name = "URL")]
+    pub prometheus: Option<Url>,
 }
 
 /// What waits to be told.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use ::config::{Environment, EnvironmentError, SectionError, read_secret_file, section};
 use serde::Deserialize;
+use url::Url;
 
 use crate::incident::Following;
 use crate::language::Language;
 use crate::receiver::discord::{AvatarUrl, BotName, Mentions, NotAWebhook, Rate, Style, WebhookUrl};
+use crate::{report, watchdog};
 
 /// The environment name that users already have.
 pub const WEBHOOK_VARIABLE: &str = "DISCORD_ALERT_WEBHOOK_URL";
@@ -36,6 +38,15 @@ pub struct Config {
     pub incidents: Following,
     /// How many new messages a Discord channel takes in how many seconds, from all its webhooks together.
     pub channel_rate: Rate,
+    /// The Alertmanager that posts here, to be asked about alerts that it tells nothing of any more; nobody is asked
+    /// unless it is set.
+    pub alertmanager_url: Option<Url>,
+    /// Where reports get their figures: Prometheus, or what speaks its API.
+    pub prometheus_url: Url,
+    /// When a report is made, and of what.
+    pub report: report::Config,
+    /// What becomes of the alert that always fires, and of its silence.
+    pub watchdog: watchdog::Config,
     /// How long deliveries under way may take after a stop was asked for.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
@@ -60,6 +71,10 @@ impl Default for Config {
             mentions: Mentions::default(),
             incidents: Following::default(),
             channel_rate: Rate::default(),
+            alertmanager_url: None,
+            prometheus_url: "http://127.0.0.1:9090".parse().expect("the default is an address"),
+            report: report::Config::default(),
+            watchdog: watchdog::Config::default(),
             // An answer under way may take 15 s.
             grace: Duration::from_secs(20),
             data: None,
@@ -155,7 +170,7 @@ mod tests {
     #[test]
     fn what_does_not_hold_is_said_without_the_secret() {
         let refusal = |text: &str| load(text, &Environment::default()).unwrap_err();
-        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, incidents, channel_rate, grace at line 2, column 3");
+        insta::assert_snapshot!(refusal("bridge:\n  mention: {}\n"), @"noroshi.yaml: unknown field `mention`, expected one of listen, admin_listen, language, webhook_url_file, username, avatar_url, mentions, incidents, channel_rate, alertmanager_url, prometheus_url, report, watchdog, grace at line 2, column 3");
         insta::assert_snapshot!(refusal("bridge:\n  username: Discord bot\n"), @"noroshi.yaml: Discord refuses usernames that contain `discord`, `clyde` or three backticks at line 2, column 13");
         insta::assert_snapshot!(refusal("bridge:\n  language: de\n"), @"noroshi.yaml: unknown variant `de`, expected one of en, ja at line 2, column 13");
 

@@ -12,6 +12,7 @@ use crate::incident::Following;
 use crate::metrics::Metrics;
 use crate::note::Note;
 use crate::outbox::event::{Accepted, Destination, EventKind, NewEvent};
+use crate::outbox::kept::Kept;
 use crate::outbox::{Outbox, Trouble};
 use crate::routing::Routing;
 use crate::webhook::{Alert, Webhook};
@@ -53,18 +54,28 @@ impl Intake {
     /// # Errors
     /// When it is not on disk: Alertmanager has to come again.
     pub async fn webhook(&self, webhook: &Webhook) -> Result<Accepted, Trouble> {
+        self.accept(self.of_webhook(webhook)?, None).await
+    }
+
+    /// Accepts `webhook`, an alert of our own, and keeps `kept`: both or neither.
+    ///
+    /// # Errors
+    /// When they are not on disk.
+    pub async fn webhook_keeping(&self, webhook: &Webhook, kept: Kept) -> Result<Accepted, Trouble> {
+        self.accept(NewEvent { same_since: None, ..self.of_webhook(webhook)? }, Some(kept)).await
+    }
+
+    fn of_webhook(&self, webhook: &Webhook) -> Result<NewEvent, Trouble> {
         let now = self.clock.now();
-        let body = serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?;
-        let event = NewEvent {
+        Ok(NewEvent {
             kind: EventKind::Webhook,
             received: now,
             key: key(webhook),
             same_since: now.checked_sub(self.following.same_within).ok(),
             group_key: group(webhook),
-            body,
+            body: serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?,
             destinations: self.routing.of_webhook(webhook),
-        };
-        self.accept(event).await
+        })
     }
 
     /// Accepts `note` for whoever wants notes of its level.
@@ -72,7 +83,7 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note(&self, note: &Note) -> Result<Accepted, Trouble> {
-        self.keep_note(note, None, self.of_note(note)).await
+        self.keep_note(note, None, self.of_note(note), None).await
     }
 
     /// Accepts `note` unless one with the same `key` was accepted before, be it by a process before this one.
@@ -80,7 +91,7 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note_once(&self, note: &Note, key: &str) -> Result<Accepted, Trouble> {
-        self.keep_note(note, Some(key), self.of_note(note)).await
+        self.keep_note(note, Some(key), self.of_note(note), None).await
     }
 
     /// Accepts `note` for `receivers`.
@@ -88,14 +99,33 @@ impl Intake {
     /// # Errors
     /// When it is not on disk.
     pub async fn note_to(&self, note: &Note, receivers: Vec<String>) -> Result<Accepted, Trouble> {
-        self.keep_note(note, None, receivers).await
+        self.keep_note(note, None, receivers, None).await
+    }
+
+    /// Accepts `note` for `receivers`, or for whoever wants notes of its level, and keeps `kept`: both or neither.
+    ///
+    /// # Errors
+    /// When they are not on disk.
+    pub async fn note_keeping(
+        &self,
+        note: &Note,
+        receivers: Option<Vec<String>>,
+        kept: Kept,
+    ) -> Result<Accepted, Trouble> {
+        self.keep_note(note, None, receivers.unwrap_or_else(|| self.of_note(note)), Some(kept)).await
     }
 
     fn of_note(&self, note: &Note) -> Vec<String> {
         self.routing.of_note(note.level).into_iter().map(str::to_owned).collect()
     }
 
-    async fn keep_note(&self, note: &Note, key: Option<&str>, receivers: Vec<String>) -> Result<Accepted, Trouble> {
+    async fn keep_note(
+        &self,
+        note: &Note,
+        key: Option<&str>,
+        receivers: Vec<String>,
+        kept: Option<Kept>,
+    ) -> Result<Accepted, Trouble> {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let event = NewEvent {
@@ -107,14 +137,17 @@ impl Intake {
             body: serde_json::to_string(note).map_err(|error| Trouble::Other(error.to_string()))?,
             destinations: receivers.into_iter().map(|receiver| Destination { receiver, alerts: None }).collect(),
         };
-        self.accept(event).await
+        self.accept(event, kept).await
     }
 
-    async fn accept(&self, event: NewEvent) -> Result<Accepted, Trouble> {
+    async fn accept(&self, event: NewEvent, kept: Option<Kept>) -> Result<Accepted, Trouble> {
         let receivers: Vec<String> =
             event.destinations.iter().map(|destination| destination.receiver.clone()).collect();
         let began = tokio::time::Instant::now();
-        let accepted = self.outbox.accept(event).await?;
+        let accepted = match kept {
+            Some(kept) => self.outbox.accept_keeping(event, kept).await?,
+            None => self.outbox.accept(event).await?,
+        };
         self.metrics.committed(began.elapsed());
         if let Accepted::Kept(_) = accepted {
             for wake in receivers.iter().filter_map(|receiver| self.wakes.get(receiver)) {

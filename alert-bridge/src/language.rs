@@ -1,5 +1,7 @@
 //! Every word that we say to people, in every language that we speak. A sentence missing in one does not compile.
 
+mod report;
+
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -213,6 +215,30 @@ impl Language {
         match self {
             Self::En => format!("{count} more not shown: Alertmanager left them out (max_alerts)."),
             Self::Ja => format!("ほか {count} 件は表示していません(Alertmanager の max_alerts による省略)。"),
+        }
+    }
+
+    /// That the alert that always fires does not arrive: no more, or never yet.
+    pub(crate) fn silent(self, has_arrived: bool) -> &'static str {
+        match (self, has_arrived) {
+            (Self::En, true) => "No sign of life from Prometheus and Alertmanager any more",
+            (Self::En, false) => "No sign of life from Prometheus and Alertmanager yet",
+            (Self::Ja, true) => "Prometheus・Alertmanager からの生存信号が途絶えました",
+            (Self::Ja, false) => "Prometheus・Alertmanager からの生存信号がまだ届いていません",
+        }
+    }
+
+    /// What to make of that.
+    pub(crate) fn silent_means(self) -> &'static str {
+        match self {
+            Self::En => {
+                "The Watchdog alert, which always fires, does not arrive. One of the two has stopped, or the way to this bridge is \
+                 cut: until it is back, no other alert arrives either."
+            }
+            Self::Ja => {
+                "常に発生しているはずの Watchdog アラートが届いていません。どちらかが停止したか、このブリッジまでの経路が切れています。\
+                 復旧するまで、ほかのアラートも届きません。"
+            }
         }
     }
 

@@ -15,6 +15,7 @@ pub mod clock;
 mod compose;
 mod config;
 pub mod data;
+mod fires;
 pub mod incident;
 pub mod intake;
 mod kind;
@@ -24,18 +25,20 @@ mod metrics;
 pub mod note;
 pub mod outbox;
 pub mod receiver;
+mod report;
 pub mod routing;
 mod scope;
 pub mod send;
 pub mod sender;
 mod server;
 mod text;
+mod watchdog;
 mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use daemon::{CancellationToken, listen};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
@@ -49,22 +52,28 @@ pub use crate::kind::{Level, LinkKind, Occasion, State};
 pub use crate::language::Language;
 pub use crate::message::{Entry, Label, Link, Message, Picture};
 pub use crate::metrics::Metrics;
+pub use crate::report::Reporter;
 pub use crate::webhook::{Alert, Labels, NotUnderstood, Status, Webhook, parse};
 
 use crate::clock::Clock;
+use crate::fires::Fires;
 use crate::intake::Intake;
 use crate::outbox::{Opened, Outbox};
 use crate::receiver::discord::{Discord, Shared};
 use crate::receiver::terminal::Terminal;
+use crate::report::Reports;
 use crate::routing::Routing;
-use crate::sender::{Post, Sender};
+use crate::sender::{Post, Sender, Source};
 use crate::server::Bridge;
+use crate::watchdog::Watchdog;
 
 /// The bridge, bound and ready to serve.
 pub struct AlertBridge {
     listener: TcpListener,
     intake: Intake,
     senders: Vec<(String, Sender)>,
+    watchdog: Watchdog,
+    reports: Option<Reports>,
     metrics: Metrics,
 }
 
@@ -90,14 +99,25 @@ impl AlertBridge {
             let note = config.language.outbox_was_damaged(&aside.display().to_string(), Timestamp::now());
             intake.note(&note).await.context("cannot write into the new outbox")?;
         }
+        let source = config.alertmanager_url.clone().map(|url| Fires::new(url, clock)).transpose()?.map(Arc::new);
         let senders = posts.into_iter().map(|post| {
             metrics.expect_receiver(&post.name);
             let name = post.name.clone();
-            (name, Sender::new(post, config.incidents, outbox.clone(), intake.clone(), clock, metrics.clone()))
+            let sender = Sender::new(post, config.incidents, outbox.clone(), intake.clone(), clock, metrics.clone());
+            let asking = |source: &Arc<Fires>| Arc::clone(source) as Arc<dyn Source>;
+            (name, source.as_ref().map(asking).into_iter().fold(sender, Sender::asking))
         });
         let senders = senders.collect();
+        let reporter = Reporter::new(&config)?;
+        let watchdog = Watchdog::open(config.watchdog, intake.clone(), outbox.clone(), clock, metrics.clone()).await?;
+        let known: Vec<&str> = intake.routing().receivers().collect();
+        let strangers = config.report.receivers.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        if let Some(stranger) = strangers {
+            bail!("bridge.report.receivers: there is no receiver `{stranger}`; there are {}", known.join(", "));
+        }
+        let reports = Reports::new(reporter, intake.clone(), outbox, clock, metrics.clone());
         let listener = listen::bind(config.listen, "webhooks").await?;
-        Ok(Self { listener, intake, senders, metrics })
+        Ok(Self { listener, intake, senders, watchdog, reports, metrics })
     }
 
     /// Returns the address bound, which tells the port when port 0 was asked for.
@@ -113,14 +133,26 @@ impl AlertBridge {
     /// # Errors
     /// When the listener breaks or the outbox is damaged.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { listener, intake, senders, metrics } = self;
+        let Self { listener, intake, senders, watchdog, reports, metrics } = self;
         info!("webhooks are welcome at http://{}/alertmanager", listener.local_addr()?);
         let mut parts = JoinSet::new();
         for (name, sender) in senders {
             let run = sender.run(stop.clone());
             parts.spawn(async move { run.await.with_context(|| format!("the sender for `{name}` failed")) });
         }
-        let router = server::router(Bridge::new(intake, metrics, stop.clone()));
+        if let Some(reports) = reports {
+            let run = reports.run(stop.clone());
+            parts.spawn(async move {
+                run.await;
+                Ok(())
+            });
+        }
+        let run = watchdog.clone().run(stop.clone());
+        parts.spawn(async move {
+            run.await;
+            Ok(())
+        });
+        let router = server::router(Bridge::new(intake, watchdog, metrics, stop.clone()));
         let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         parts.spawn(async move { serve.await.context("the listener failed") });
         while let Some(ended) = parts.join_next().await {

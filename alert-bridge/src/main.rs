@@ -9,11 +9,14 @@ use std::process::ExitCode;
 
 use ::config::Environment;
 use ::config::exit::{Failure, leave};
-use alert_bridge::send::{Note, send};
-use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE, data};
+use alert_bridge::receiver::terminal::Terminal;
+use alert_bridge::receiver::{Answer, Receiver};
+use alert_bridge::send::{self, Note, send};
+use alert_bridge::{AlertBridge, Config, Picture, Reporter, WEBHOOK_VARIABLE, data};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use daemon::{Admin, Lifecycle, telemetry, tls};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 
 use crate::cli::{Cli, Command, Send};
@@ -35,6 +38,7 @@ async fn start(cli: Cli) -> Result<(), Failure> {
     config.language = cli.language.unwrap_or(config.language);
     match cli.command {
         Some(Command::Send(message)) => return say(config, message).await,
+        Some(Command::Report(report)) => return make_report(config, report).await,
         Some(Command::Queue(queue)) => {
             let directory = queue.data.or_else(|| default_data(&environment));
             return Ok(queue::run(directory, queue.deed)?);
@@ -84,6 +88,33 @@ async fn say(config: Config, message: Send) -> Result<(), Failure> {
     }
     let note = Note { level: message.level, title: message.title, text, fields: message.fields };
     send(&config, url, note).await.context("cannot send the message")?;
+    Ok(())
+}
+
+async fn make_report(mut config: Config, report: cli::Report) -> Result<(), Failure> {
+    config.prometheus_url = report.prometheus.unwrap_or(config.prometheus_url);
+    let url = config.webhook_url.clone();
+    if report.now && url.is_none() {
+        return Err(Failure::configuration(anyhow!("there is no webhook to send to; set {WEBHOOK_VARIABLE}")));
+    }
+    let reporter = Reporter::new(&config)?;
+    let now = Timestamp::now();
+    let note = match report.demo {
+        Some(hosts) => reporter.demo(usize::from(hosts), now),
+        None => reporter.report(now).await.context("cannot make the report")?,
+    };
+    if let Some(file) = &report.to {
+        let picture = note.pictures.first().and_then(Picture::bytes);
+        let picture = picture.with_context(|| format!("there is nothing to draw: {}", note.text))?;
+        std::fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if let Some(url) = url.filter(|_| report.now) {
+        send::deliver(&config, url, &note).await.context("cannot send the report")?;
+    } else if report.to.is_none()
+        && let Answer::Trouble(reason) = Terminal::stdout().post(&[note.message(config.language)]).await
+    {
+        return Err(Failure::Running(anyhow!("cannot print the report: {reason}")));
+    }
     Ok(())
 }
 

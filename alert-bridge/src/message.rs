@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -139,4 +140,18 @@ pub struct Picture {
     pub description: String,
     /// The file, in base64.
     pub data: String,
+}
+
+impl Picture {
+    /// Returns the picture that the PNG file `png` is.
+    #[must_use]
+    pub fn png(name: &str, description: String, png: &[u8]) -> Self {
+        Self { name: name.to_owned(), description, data: BASE64_STANDARD.encode(png) }
+    }
+
+    /// Returns the file; nothing when it is none.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        BASE64_STANDARD.decode(&self.data).ok()
+    }
 }

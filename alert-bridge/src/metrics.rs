@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -34,7 +35,14 @@ pub struct Metrics {
     refused: Family<ReceiverLabels, Counter>,
     dead: Family<ReceiverLabels, Gauge>,
     rate_limited: Family<ScopeLabels, Counter>,
+    watchdog_last: Moment,
+    watchdog_silent: Gauge,
+    reports: Family<ReportLabels, Counter>,
+    report_last: Moment,
 }
+
+/// Seconds since 1970; 0 when it never happened.
+type Moment = Gauge<f64, std::sync::atomic::AtomicU64>;
 
 /// What became of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +51,8 @@ pub enum Outcome {
     Accepted,
     /// 2xx: it had been accepted a moment before.
     Duplicate,
+    /// 2xx: the alert that always fires, and nothing else.
+    Alive,
     /// 4xx: not understood.
     Rejected,
     /// 503: understood, not on disk.
@@ -51,12 +61,13 @@ pub enum Outcome {
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 4] = [Self::Accepted, Self::Duplicate, Self::Rejected, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Duplicate, Self::Alive, Self::Rejected, Self::Failed];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
+            Self::Alive => "alive",
             Self::Rejected => "rejected",
             Self::Failed => "failed",
         }
@@ -90,6 +101,31 @@ struct MessageLabels {
     deed: &'static str,
 }
 
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportOutcome {
+    /// It has figures.
+    Complete,
+    /// Prometheus did not answer, and that is what it says.
+    Unanswered,
+}
+
+impl ReportOutcome {
+    const ALL: [Self; 2] = [Self::Complete, Self::Unanswered];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportLabels {
+    outcome: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ScopeLabels {
     scope: &'static str,
@@ -114,6 +150,10 @@ impl Metrics {
             refused: Family::default(),
             dead: Family::default(),
             rate_limited: Family::default(),
+            watchdog_last: Gauge::default(),
+            watchdog_silent: Gauge::default(),
+            reports: Family::default(),
+            report_last: Gauge::default(),
         };
         registry.register("webhooks", "Webhooks received, by outcome", metrics.webhooks.clone());
         registry.register("alerts", "Alerts in accepted webhooks, by status", metrics.alerts.clone());
@@ -143,6 +183,13 @@ impl Metrics {
         registry.register("receiver_dead", "Whether a receiver takes no messages any more", metrics.dead.clone());
         let help = "Requests that a receiver refused as too many, by scope";
         registry.register("rate_limited", help, metrics.rate_limited.clone());
+        let help = "When the alert that always fires arrived last";
+        registry.register_with_unit("watchdog_last_timestamp", help, Unit::Seconds, metrics.watchdog_last.clone());
+        let help = "How many sources of the alert that always fires are silent";
+        registry.register("watchdog_silent", help, metrics.watchdog_silent.clone());
+        registry.register("reports", "Reports made, by outcome", metrics.reports.clone());
+        let help = "When a report was made last";
+        registry.register_with_unit("report_last_timestamp", help, Unit::Seconds, metrics.report_last.clone());
         registry.register("build", "Version of this program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         // Present from the start, so that `increase()` sees the first step.
         for outcome in Outcome::ALL {
@@ -153,6 +200,9 @@ impl Metrics {
         }
         for scope in Scope::ALL {
             let _ = metrics.rate_limited.get_or_create_owned(&ScopeLabels { scope: scope.as_str() });
+        }
+        for outcome in ReportOutcome::ALL {
+            let _ = metrics.reports.get_or_create_owned(&ReportLabels { outcome: outcome.as_str() });
         }
         metrics
     }
@@ -218,4 +268,18 @@ impl Metrics {
     pub(crate) fn rate_limited(&self, scope: Scope) {
         self.rate_limited.get_or_create(&ScopeLabels { scope: scope.as_str() }).inc();
     }
+
+    pub(crate) fn watchdog(&self, last: Option<Timestamp>, silent: usize) {
+        self.watchdog_last.set(last.map_or(0.0, seconds));
+        self.watchdog_silent.set(i64::try_from(silent).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn report(&self, outcome: ReportOutcome, now: Timestamp) {
+        self.reports.get_or_create(&ReportLabels { outcome: outcome.as_str() }).inc();
+        self.report_last.set(seconds(now));
+    }
+}
+
+fn seconds(moment: Timestamp) -> f64 {
+    moment.as_duration().as_secs_f64()
 }

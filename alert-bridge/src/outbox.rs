@@ -13,7 +13,7 @@
 pub mod card;
 mod dead;
 pub mod event;
-mod kept;
+pub mod kept;
 mod prune;
 pub mod queue;
 mod schema;

@@ -38,11 +38,19 @@ pub struct Note {
 /// # Errors
 /// When it does not stand in the channel.
 pub async fn send(config: &Config, url: WebhookUrl, note: Note) -> anyhow::Result<Form> {
+    let fields = note.fields;
+    let note = note::Note { fields, ..note::Note::new(note.level, note.title, note.text, Timestamp::now()) };
+    deliver(config, url, &note).await
+}
+
+/// Posts `note` to the channel behind `url`, trying again for half a minute.
+///
+/// # Errors
+/// When it does not stand in the channel.
+pub async fn deliver(config: &Config, url: WebhookUrl, note: &note::Note) -> anyhow::Result<Form> {
     // Nobody scrapes a process that lives for a second.
     let metrics = Metrics::register(&mut Registry::default());
     let discord = Discord::new(url, config.style(), Arc::new(Shared::default()), metrics)?;
-    let fields = note.fields;
-    let note = note::Note { fields, ..note::Note::new(note.level, note.title, note.text, Timestamp::now()) };
     let messages = [note.message(config.language)];
     let (until, mut pause) = (Instant::now() + PATIENCE, FIRST_PAUSE);
     loop {

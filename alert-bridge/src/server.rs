@@ -24,6 +24,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::outbox::Trouble;
 use crate::outbox::event::Accepted;
 use crate::text;
+use crate::watchdog::Watchdog;
 use crate::webhook::{self, NotUnderstood, Status};
 
 /// Alertmanager has no upper limit: 10,000 alerts with their annotations are a dozen megabytes.
@@ -41,16 +42,17 @@ const KEY_LIMIT: usize = 200;
 /// What the door leads to.
 pub struct Bridge {
     intake: Intake,
+    watchdog: Watchdog,
     metrics: Metrics,
     stop: CancellationToken,
     room: Semaphore,
 }
 
 impl Bridge {
-    /// Leads into `intake`; `stop` says when this process is about to end.
+    /// Leads into `intake`, but for what is `watchdog`'s; `stop` says when this process is about to end.
     #[must_use]
-    pub fn new(intake: Intake, metrics: Metrics, stop: CancellationToken) -> Self {
-        Self { intake, metrics, stop, room: Semaphore::new(BODIES_LIMIT_BYTES) }
+    pub fn new(intake: Intake, watchdog: Watchdog, metrics: Metrics, stop: CancellationToken) -> Self {
+        Self { intake, watchdog, metrics, stop, room: Semaphore::new(BODIES_LIMIT_BYTES) }
     }
 }
 
@@ -122,7 +124,11 @@ impl Bridge {
             return Err(Refusal::Compressed);
         }
         let (body, _room) = self.read(request.into_body()).await?;
-        let webhook = webhook::parse(&body)?;
+        let mut webhook = webhook::parse(&body)?;
+        let is_alive = self.watchdog.hear(&mut webhook).await?;
+        if is_alive && webhook.alerts.is_empty() {
+            return Ok((Outcome::Alive, "a sign of life\n"));
+        }
         if webhook.alerts.is_empty() {
             return Ok((Outcome::Accepted, "no alerts, so there is nothing to tell\n"));
         }

@@ -6,6 +6,7 @@
 
 mod authority;
 mod binaries;
+mod engine;
 mod gate;
 mod host;
 mod ports;
@@ -28,6 +29,7 @@ use crate::discord::{Discord, Limits};
 
 pub use authority::{Authority, Validity};
 pub use binaries::ours;
+pub use engine::Engine;
 pub use gate::{Framing, Knock, Reply, knock, knock_twice};
 pub use host::{Host, Pushing};
 pub use process::{Ended, Launch, run};
@@ -98,6 +100,12 @@ impl World {
     /// Starts Alertmanager, the bridge and Discord.
     pub async fn alerting() -> Self {
         Self::start(Plan { alerting: true, ..Plan::default() }).await
+    }
+
+    /// Starts Prometheus with no rule but the sign of life, Alertmanager, and a bridge whose section
+    /// also says `config`, two blanks before each key.
+    pub async fn watched_over(config: &str) -> Self {
+        Self::start(Plan { watching: true, alerting: true, bridge: Some(config.to_owned()), ..Plan::default() }).await
     }
 
     /// Starts Alertmanager, the bridge and a Discord that takes any number of messages.
@@ -209,6 +217,11 @@ impl World {
     /// Reads a series of the bridge's own metrics.
     pub async fn bridge_metrics(&self) -> String {
         self.get(&self.addresses.bridge_admin, "/metrics", &[]).await
+    }
+
+    /// Returns where Alertmanager is.
+    pub fn alertmanager_url(&self) -> String {
+        url(&self.addresses.alertmanager)
     }
 
     /// Reads the front's own metrics.

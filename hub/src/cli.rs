@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::pushgateway;
+use crate::command::{pushgateway, silence};
 
 /// The hub: keeps what hosts push, and looks after it.
 #[derive(Debug, Parser)]
@@ -23,11 +23,14 @@ pub struct Cli {
 pub enum Command {
     /// Keep the last push of each group for Prometheus, as a Pushgateway does
     Pushgateway(pushgateway::Arguments),
+    /// Keep people from being told of a host for a while
+    Silence(silence::Arguments),
 }
 
 const EXAMPLES: &str = "\
 Examples:
   noroshi pushgateway --data /var/lib/noroshi/pushgateway
+  noroshi silence web-1 10m --comment \"kernel update\"
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, 78 wrong configuration.";
 

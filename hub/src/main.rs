@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod language;
 
 use std::process::ExitCode;
 
@@ -15,5 +16,6 @@ fn main() -> ExitCode {
     daemon::telemetry::init();
     leave(match cli.command {
         Command::Pushgateway(arguments) => command::pushgateway::run(arguments, cli.config.as_deref()),
+        Command::Silence(arguments) => command::silence::run(arguments),
     })
 }

@@ -95,7 +95,7 @@ impl Outbox {
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "a key is 64 bits that mean nothing as a number")]
-fn accept(connection: &Connection, event: &NewEvent) -> rusqlite::Result<Accepted> {
+pub(super) fn accept(connection: &Connection, event: &NewEvent) -> rusqlite::Result<Accepted> {
     let key = event.key as i64;
     if let Some(since) = event.same_since {
         let mut same = connection.prepare_cached("SELECT 1 FROM event WHERE key = ? AND received_ms > ? LIMIT 1")?;

@@ -77,7 +77,7 @@ CREATE INDEX card_untold ON card (receiver, changed_ms)
     WHERE post_ms IS NOT NULL OR notice_ms IS NOT NULL OR edit_ms IS NOT NULL;
 CREATE INDEX card_by_message ON card (message);
 
--- What else has to survive a restart.
+-- What else has to survive a restart: which report was the last, when the dead man's switch was heard of.
 CREATE TABLE kept (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL

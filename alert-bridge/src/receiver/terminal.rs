@@ -64,7 +64,8 @@ impl Terminal {
         };
         let mut lines = vec![self.painted(&title, message.state, message.level)];
         lines.extend(message.text.lines().map(|line| format!("  {line}")));
-        lines.extend(message.fields.iter().map(|field| format!("  {}: {}", field.name, field.value)));
+        let value = |field: &Label| field.value.lines().collect::<Vec<_>>().join(" · ");
+        lines.extend(message.fields.iter().map(|field| format!("  {}: {}", field.name, value(field))));
         for entry in &message.entries {
             let when = entry.when(language, |moment| self.local(moment));
             let (lead, rest) = match entry.is_resolved() {

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::incident::Following;
 use crate::outbox::Outbox;
 use crate::routing::Routing;
+use crate::watchdog;
 
 const SINGLE: &[u8] = include_bytes!("../../testdata/alertmanager/single-01.json");
 
@@ -35,7 +36,15 @@ impl Door {
         let metrics = Metrics::register(registry.sub_registry_with_prefix("noroshi_bridge"));
         let routing = Routing::to_all(["people"]);
         let intake = Intake::new(outbox.clone(), routing, Following::default(), Clock::System, metrics.clone());
-        let router = router(Bridge::new(intake, metrics, stop.clone()));
+        let watchdog = Watchdog::new(
+            watchdog::Config::default(),
+            watchdog::Memory::default(),
+            intake.clone(),
+            outbox.clone(),
+            Clock::System,
+            metrics.clone(),
+        );
+        let router = router(Bridge::new(intake, watchdog, metrics, stop.clone()));
         Self { router, registry, outbox, stop }
     }
 
@@ -79,6 +88,25 @@ async fn a_webhook_is_kept_and_counted_and_its_retry_is_dropped() {
     ] {
         assert!(door.counts(line), "{line}");
     }
+}
+
+#[tokio::test]
+async fn the_alert_that_always_fires_is_noted_and_told_to_nobody() {
+    let door = Door::open();
+    let alert = |name: &str| {
+        format!(r#"{{"status":"firing","labels":{{"alertname":"{name}"}},"startsAt":"2026-11-22T07:14:23Z"}}"#)
+    };
+    let body = |alerts: &[String]| format!(r#"{{"receiver":"r","groupKey":"k","alerts":[{}]}}"#, alerts.join(","));
+    assert_eq!(door.post(body(&[alert("Watchdog")])).await, (StatusCode::OK, "a sign of life\n".to_owned()));
+    assert_eq!(door.waiting().await, 0);
+    assert!(door.counts(r#"noroshi_bridge_webhooks_total{outcome="alive"} 1"#));
+
+    // In one group with others, because somebody has no route of its own for it.
+    assert_eq!(door.post(body(&[alert("Watchdog"), alert("HostDown")])).await.0, StatusCode::OK);
+    let waiting = door.outbox.waiting("people", 10, usize::MAX).await.unwrap();
+    let [event] = waiting.as_slice() else { panic!("{waiting:?}") };
+    assert!(event.body.contains("HostDown") && !event.body.contains("Watchdog"), "{}", event.body);
+    assert!(door.counts(r#"noroshi_bridge_alerts_total{status="firing"} 1"#));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::form::is_snowflake_text;
 use super::mentions::Pings;
+use super::upload::Upload;
 
 /// Discord's ids count milliseconds from the first second of 2015.
 const EPOCH_MS: i64 = 1_420_070_400_000;
@@ -24,6 +25,8 @@ pub struct Message {
     pub pings: Pings,
     /// How often it was edited since.
     pub edits: u32,
+    /// The files that came with it.
+    pub files: Vec<Upload>,
     pub(super) deleted: bool,
 }
 
@@ -111,12 +114,12 @@ impl Store {
     }
 
     /// Keeps a new message and gives it its id.
-    pub(super) fn create(&mut self, webhook: &str, mut body: Value, pings: Pings) -> &Message {
+    pub(super) fn create(&mut self, webhook: &str, mut body: Value, pings: Pings, files: Vec<Upload>) -> &Message {
         let id = self.next_id();
         body["id"] = json!(id);
         self.journal.push((Deed::Created, id.clone()));
         let webhook = webhook.to_owned();
-        self.messages.push(Message { id, webhook, body, pings, edits: 0, deleted: false });
+        self.messages.push(Message { id, webhook, body, pings, edits: 0, files, deleted: false });
         self.messages.last().expect("one was pushed just now")
     }
 

@@ -35,12 +35,14 @@ pub(super) struct Plan {
     pub(super) speedup: u32,
     /// Discord's.
     pub(super) limits: Limits,
+    /// What else the bridge's section says, with its indentation; a world that watches nothing but the sign of life.
+    pub(super) bridge: Option<String>,
 }
 
 /// Nothing at all, where a minute takes two seconds.
 impl Default for Plan {
     fn default() -> Self {
-        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default() }
+        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default(), bridge: None }
     }
 }
 
@@ -71,9 +73,12 @@ impl World {
             fs::create_dir(world.folder().join(folder)).expect("a folder can be made");
         }
         world.render();
+        if plan.bridge.is_some() {
+            world.keep_only_the_sign_of_life();
+        }
         // A bridge holds back by itself what a channel would not take; here it takes anything.
         let rate = if plan.limits.is_off() { "1000000/1" } else { "30/60" };
-        let config = format!("bridge:\n  channel_rate: {rate}\n");
+        let config = format!("bridge:\n  channel_rate: {rate}\n{}", plan.bridge.as_deref().unwrap_or_default());
         fs::write(world.folder().join("bridge.yaml"), config).expect("a world can write its configuration");
         world.launch(&plan);
         world.is_ready(&plan).await;
@@ -136,6 +141,22 @@ impl World {
         }
         let output = command.output().expect("scripts/render-config can be run");
         assert!(output.status.success(), "render-config: {}", String::from_utf8_lossy(&output.stderr));
+        // Reminders keep their time, and the sign of life is one. Here it comes with every flush.
+        let file = self.folder().join("config/alertmanager/alertmanager.yml");
+        let text = fs::read_to_string(&file).expect("render-config copies alertmanager.yml");
+        fs::write(&file, replace(&text, "repeat_interval: 45s", "repeat_interval: 500ms"))
+            .expect("a world can write its configuration");
+    }
+
+    /// Leaves out the rules about what such a world does not have.
+    fn keep_only_the_sign_of_life(&self) {
+        for rules in
+            fs::read_dir(self.folder().join("config/alert-rules")).expect("render-config copies the rules").flatten()
+        {
+            if rules.file_name() != "watchdog.yml" {
+                fs::remove_file(rules.path()).expect("a world can change its configuration");
+            }
+        }
     }
 
     /// Starts the Pushgateway. Also for a second time, after it was killed.
@@ -210,7 +231,8 @@ impl World {
         self.start_ours("alert-bridge", launch);
     }
 
-    fn start_alertmanager(&self) {
+    /// Starts Alertmanager. Also for a second time, after it was killed.
+    pub fn start_alertmanager(&self) {
         self.start_engine(
             "alertmanager",
             "prometheus-alertmanager",
@@ -239,10 +261,13 @@ impl World {
         ])
     }
 
-    fn start_prometheus(&self) {
+    /// Starts Prometheus. Also for a second time, after it was killed.
+    pub fn start_prometheus(&self) {
         let launch = Launch::with([
             format!("--config.file={}", self.path("config/prometheus/prometheus.yml")),
             format!("--storage.tsdb.path={}", self.path("prometheus")),
+            // A minute in earnest: what is sent before Alertmanager is found is lost, and sent again after this time.
+            format!("--rules.alert.resend-delay={}ms", 60_000 / self.speedup),
             format!("--web.listen-address={}", local(&self.addresses.prometheus)),
         ]);
         self.start_engine("prometheus", "prometheus", launch);
@@ -267,7 +292,7 @@ impl World {
 }
 
 fn replace(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "nginx/pushgateway.conf no longer says `{from}`");
+    assert!(text.contains(from), "a configuration file no longer says `{from}`");
     text.replace(from, to)
 }
 

@@ -105,7 +105,9 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, "pushgateway:\n  listen: 1.2.3.4:5\n  data: a\n  sync: never\n").unwrap();
         let line = ["noroshi", "pushgateway", "--data", "b"];
-        let Command::Pushgateway(arguments) = Cli::try_parse_from(line).unwrap().command;
+        let Command::Pushgateway(arguments) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("another command")
+        };
 
         let (config, _) = arguments.settings(Some(file.path())).unwrap();
 

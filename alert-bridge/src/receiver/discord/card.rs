@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::markdown::escape;
 use super::payload::{
-    AllowedMentions, CONTENT_LIMIT, DESCRIPTION_LIMIT, Embed, FIELDS_LIMIT, Field, Footer, NAME_LIMIT, Payload, SILENT,
-    TITLE_LIMIT, TOTAL_LIMIT, URL_LIMIT, VALUE_LIMIT, is_acceptable,
+    ALT_LIMIT, AllowedMentions, AttachedFile, Attachment, CONTENT_LIMIT, DESCRIPTION_LIMIT, Embed, FIELDS_LIMIT,
+    FILES_BYTES_LIMIT, FILES_LIMIT, Field, Footer, Image, NAME_LIMIT, Payload, SILENT, TITLE_LIMIT, TOTAL_LIMIT,
+    URL_LIMIT, VALUE_LIMIT, is_acceptable,
 };
 use super::style::{RoleId, Style};
 use crate::kind::{Level, State};
@@ -50,9 +51,11 @@ pub fn card(message: &Message, style: &Style) -> Payload {
         description,
         color: color(message.state, message.level),
         fields,
+        image: message.pictures.first().map(|picture| Image { url: format!("attachment://{}", picture.name) }),
         footer: (!is_blank(&footer)).then_some(Footer { text: footer }),
     };
     let (content, allowed_mentions) = mentions(message, style);
+    let (attachments, files) = pictures(std::slice::from_ref(message));
     Payload {
         content,
         username: style.username.as_ref().map(|name| name.as_str().to_owned()),
@@ -60,7 +63,23 @@ pub fn card(message: &Message, style: &Style) -> Payload {
         embeds: vec![embed],
         allowed_mentions,
         flags: message.silent.then_some(SILENT),
+        attachments,
+        files,
     }
+}
+
+/// The files that travel with `messages`.
+pub fn pictures(messages: &[Message]) -> (Vec<Attachment>, Vec<AttachedFile>) {
+    let (mut attachments, mut files, mut room) = (Vec::new(), Vec::new(), FILES_BYTES_LIMIT);
+    for picture in messages.iter().flat_map(|message| &message.pictures).take(FILES_LIMIT) {
+        // A message without its picture says more than none.
+        let Some(bytes) = picture.bytes().filter(|bytes| bytes.len() <= room) else { continue };
+        room -= bytes.len();
+        let description = clip(&picture.description, ALT_LIMIT);
+        attachments.push(Attachment { id: files.len(), filename: picture.name.clone(), description });
+        files.push(AttachedFile { name: picture.name.clone(), bytes });
+    }
+    (attachments, files)
 }
 
 /// Returns whether the card for `message` names all its alerts.

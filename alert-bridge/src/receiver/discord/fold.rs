@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::card::{called, card, color, mark, relative};
+use super::card::{called, card, color, mark, pictures, relative};
 use super::markdown::escape;
 use super::payload::{DESCRIPTION_LIMIT, EMBEDS_LIMIT, Embed, Payload, SILENT, TITLE_LIMIT, TOTAL_LIMIT, total};
 use super::style::Style;
@@ -138,6 +138,7 @@ fn shortened(messages: &[Message], style: &Style) -> Payload {
 fn framed(messages: &[Message], embeds: Vec<Embed>, style: &Style) -> Payload {
     let levels = messages.iter().flat_map(|message| &message.newly_firing).copied().collect();
     let (content, allowed_mentions) = called(&levels, style);
+    let (attachments, files) = pictures(messages);
     Payload {
         content,
         username: style.username.as_ref().map(|name| name.as_str().to_owned()),
@@ -145,6 +146,8 @@ fn framed(messages: &[Message], embeds: Vec<Embed>, style: &Style) -> Payload {
         embeds,
         allowed_mentions,
         flags: messages.iter().all(|message| message.silent).then_some(SILENT),
+        attachments,
+        files,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use anyhow::Context;
+use reqwest::multipart::{Form, Part};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Reply;
@@ -62,7 +63,8 @@ impl Http {
 impl Post for Http {
     async fn call(&self, call: Call<'_>, by: Instant) -> Result<Reply, NoAnswer> {
         let request = match call {
-            Call::Create(payload) => self.client.post(self.url.expose()).json(payload),
+            Call::Create(payload) if payload.files.is_empty() => self.client.post(self.url.expose()).json(payload),
+            Call::Create(payload) => self.client.post(self.url.expose()).multipart(form(payload)),
             Call::Edit(id, payload) => self.client.patch(self.url.of_message(id)).json(&payload.as_edit()),
         };
         let call = async {
@@ -84,4 +86,13 @@ impl Post for Http {
             Err(_) => Err(NoAnswer::Late),
         }
     }
+}
+
+/// A payload with its files, as Discord wants them.
+fn form(payload: &Payload) -> Form {
+    let json = serde_json::to_string(payload).unwrap_or_default();
+    payload.files.iter().enumerate().fold(Form::new().text("payload_json", json), |form, (place, file)| {
+        // Its name tells Discord what it is.
+        form.part(format!("files[{place}]"), Part::bytes(file.bytes.clone()).file_name(file.name.clone()))
+    })
 }

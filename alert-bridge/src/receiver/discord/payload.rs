@@ -27,6 +27,12 @@ pub const URL_LIMIT: usize = 2048;
 pub const EMBEDS_LIMIT: usize = 10;
 /// The flag of a message that comes without a sound.
 pub const SILENT: u32 = 1 << 12;
+/// Code points in the description of a file.
+pub const ALT_LIMIT: usize = 1024;
+/// Files of one message.
+pub const FILES_LIMIT: usize = 10;
+/// Bytes of all files of one message: 10 MiB, and room for what stands around them.
+pub const FILES_BYTES_LIMIT: usize = 10 * 1024 * 1024 - 64 * 1024;
 const USERNAME_LIMIT: usize = 80;
 const COLOR_LIMIT: u32 = 0xFF_FF_FF;
 
@@ -50,6 +56,40 @@ pub struct Payload {
     /// [`SILENT`], or nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flags: Option<u32>,
+    /// What is said of each of `files`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// Files that travel beside it.
+    #[serde(skip)]
+    pub files: Vec<AttachedFile>,
+}
+
+/// What a message says of a file beside it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attachment {
+    /// The place of the file.
+    pub id: usize,
+    /// Its name, by which an embed refers to it.
+    pub filename: String,
+    /// For those who cannot see it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// A file beside a message.
+#[derive(Clone, Debug)]
+pub struct AttachedFile {
+    /// Its name: without blanks, which Discord would change.
+    pub name: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// A picture in an embed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Image {
+    /// `attachment://` and the name of a file.
+    pub url: String,
 }
 
 /// What replaces a message. All of it is sent, since what is left out would stay as it was; name and picture cannot change.
@@ -84,6 +124,9 @@ pub struct Embed {
     /// Names with values, as a table.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
+    /// A picture below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
     /// Small print below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub footer: Option<Footer>,
