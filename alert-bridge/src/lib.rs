@@ -20,6 +20,7 @@ mod language;
 mod message;
 mod metrics;
 pub mod receiver;
+pub mod routing;
 pub mod send;
 mod server;
 mod text;
