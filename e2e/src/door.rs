@@ -59,7 +59,7 @@ impl Door {
     pub(crate) async fn open<F, A>(answer: F) -> anyhow::Result<Self>
     where
         F: Fn(Knocked) -> A + Clone + Send + 'static,
-        A: Future<Output = Reply> + Send,
+        A: Future<Output = Reply> + Send + 'static,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
         Ok(Self { address: listener.local_addr()?, server: tokio::spawn(serve(listener, answer)) })
@@ -80,7 +80,7 @@ impl Drop for Door {
 async fn serve<F, A>(listener: TcpListener, answer: F) -> Infallible
 where
     F: Fn(Knocked) -> A + Clone + Send + 'static,
-    A: Future<Output = Reply> + Send,
+    A: Future<Output = Reply> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     loop {

@@ -249,7 +249,7 @@ fn address(rest: &str) -> Option<String> {
     inner.contains('@').then(|| inner.to_owned())
 }
 
-async fn say<S: AsyncWrite + Unpin>(stream: &mut BufReader<S>, line: &str) -> Option<()> {
+async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, line: &str) -> Option<()> {
     stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()?;
     stream.flush().await.ok()
 }
