@@ -31,12 +31,15 @@ Examples:
   alert-bridge send --level critical --title \"Failover\" \"active site is now oci\" --field from=xserver --field to=oci
   journalctl -u bot -n 20 | alert-bridge send --level error --title \"bot died\" -
 
-Silent on success. Rate limits and outages are waited for, up to 30 seconds; then the exit code is 1.";
+The bridge that runs gets it (at NOROSHI_BRIDGE_URL; NOROSHI_BRIDGE_TOKEN or bridge.notify.token_file is the proof it may
+ask for). If none is there, the configured receivers are told directly. If they cannot be reached either, the note waits on
+this machine, one line on standard error says so, and it goes out with the next note, with `--flush`, or when a bridge
+starts that has the same directory as bridge.notify.spool. Silent on success; the exit code is 0 unless the note is lost.";
 
 /// Turns Alertmanager's webhooks into messages for people in Discord.
 ///
-/// Alertmanager is answered 200 only once a message stands in the channel; what could not be delivered is answered
-/// 503, and Alertmanager sends it again. Without a webhook, alerts are printed to standard output.
+/// Alertmanager is answered 200 only once its webhook is on disk. From there it is told: through restarts, rate limits and
+/// outages, many in one message when many wait. Without a webhook URL, alerts are printed to standard output.
 #[derive(Debug, Parser)]
 #[command(name = "alert-bridge", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -63,8 +66,8 @@ pub struct Serve {
     /// Address for /metrics, /-/healthy and /-/ready [default: 127.0.0.1:9097].
     #[arg(long, env = "NOROSHI_BRIDGE_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
-    /// Directory for what the bridge keeps. This version keeps nothing across a restart: it only makes sure that the
-    /// directory exists and can be written to.
+    /// Directory for what waits to be told [default: $STATE_DIRECTORY; else /var/lib/noroshi/alert-bridge for root,
+    /// $XDG_STATE_HOME/noroshi/alert-bridge or ~/.local/state/noroshi/alert-bridge for others].
     #[arg(long, env = "NOROSHI_BRIDGE_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Check the configuration, say whether it holds, and leave.
@@ -89,11 +92,23 @@ pub struct Send {
     /// One line above the text.
     #[arg(long, value_name = "TITLE", default_value = "", hide_default_value = true)]
     pub title: String,
-    /// A name with a value, shown as a table; may be repeated (up to 25).
+    /// A name with a value, shown as a table; may be repeated. Routes match on them as on labels.
     #[arg(long = "field", value_name = "NAME=VALUE", value_parser = field)]
     pub fields: Vec<Label>,
+    /// What the note is recognised by: one with the same key is told once, however often it is sent [default: a new one].
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// The bridge that shall tell it [default: where this configuration has it listen].
+    #[arg(long, env = "NOROSHI_BRIDGE_URL", value_name = "URL")]
+    pub bridge: Option<String>,
+    /// Directory in which it waits when it cannot be sent [default: /var/lib/noroshi/spool, or ~/.local/state/noroshi/spool].
+    #[arg(long, env = "NOROSHI_SPOOL", value_name = "DIR")]
+    pub spool: Option<PathBuf>,
+    /// Send nothing new, only what waits.
+    #[arg(long, conflicts_with_all = ["text", "title", "fields", "key"])]
+    pub flush: bool,
     /// The text; `-` reads it from standard input.
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", required_unless_present = "flush", default_value = "", hide_default_value = true)]
     pub text: String,
 }
 

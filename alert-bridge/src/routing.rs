@@ -4,8 +4,9 @@
 //! alert ─▶ routes, from the top ─▶ receivers ─▶ maintenance? quiet hours? ─▶ now · later, all of it · later, what still fires
 //! ```
 //!
-//! [`Routing::receivers`] and [`Routing::hold`] are all there is to ask. Nothing gets lost by falling between two routes: what
-//! no route takes goes to every receiver that is not merely somebody's stand-in.
+//! Asked once for each event, when it comes in: [`Routing::of_webhook`], [`Routing::of_note`]; and once more before it is told:
+//! [`Routing::hold`]. Nothing gets lost by falling between two routes: what no route takes goes to every receiver that is not
+//! merely somebody's stand-in.
 
 mod hold;
 mod matcher;
@@ -20,6 +21,9 @@ pub use self::hold::{Hold, Maintenance, QuietHours, Then};
 pub use self::matcher::Matcher;
 pub use self::window::{Window, Zone};
 use crate::kind::Level;
+use crate::note::Note;
+use crate::outbox::event::Destination;
+use crate::webhook::{Alert, Status, Webhook};
 
 /// What a routing decision is about: one alert, or one note.
 #[derive(Clone, Copy)]
@@ -30,9 +34,21 @@ pub struct Subject<'a> {
     pub labels: &'a dyn Fn(&str) -> Option<&'a str>,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
     fn fits(&self, matchers: &[Matcher]) -> bool {
         matchers.iter().all(|matcher| matcher.holds(self.labels))
+    }
+
+    /// Asks `then` about an alert.
+    pub fn alert<T>(alert: &'a Alert, then: impl FnOnce(&Subject<'_>) -> T) -> T {
+        let labels = |name: &str| alert.labels.get(name);
+        then(&Subject { level: alert.level(), labels: &labels })
+    }
+
+    /// Asks `then` about a note.
+    pub fn note<T>(note: &'a Note, then: impl FnOnce(&Subject<'_>) -> T) -> T {
+        let labels = |name: &str| note.fields.iter().find(|field| field.name == name).map(|field| field.value.as_str());
+        then(&Subject { level: note.level, labels: &labels })
     }
 }
 
@@ -55,9 +71,12 @@ pub struct Route {
 }
 
 impl Route {
-    fn takes(&self, subject: &Subject<'_>, now: Timestamp) -> bool {
-        let level = self.levels.is_empty() || self.levels.contains(&subject.level);
-        level && subject.fits(&self.matchers) && (self.during.is_empty() || window::until(&self.during, now).is_some())
+    fn takes(&self, subject: &Subject<'_>) -> bool {
+        (self.levels.is_empty() || self.levels.contains(&subject.level)) && subject.fits(&self.matchers)
+    }
+
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.during.is_empty() || window::until(&self.during, now).is_some()
     }
 }
 
@@ -85,6 +104,12 @@ pub struct Routing {
     routes: Vec<Route>,
     maintenance: Vec<Maintenance>,
     receivers: BTreeMap<String, Place>,
+}
+
+fn distinct(mut names: Vec<&str>) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    names
 }
 
 /// What routing knows of a receiver.
@@ -124,23 +149,93 @@ impl Routing {
         Ok(routing)
     }
 
+    /// Every receiver hears everything.
+    #[must_use]
+    pub fn to_all(receivers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let receivers = receivers.into_iter().map(|name| (name.into(), Place::default())).collect();
+        Self { receivers, ..Self::default() }
+    }
+
+    /// Returns the names of all receivers.
+    pub fn receivers(&self) -> impl Iterator<Item = &str> {
+        self.receivers.keys().map(String::as_str)
+    }
+
     /// Returns the names of the receivers that `subject` goes to, each once. Empty when a route says that nobody is told.
     #[must_use]
-    pub fn receivers(&self, subject: &Subject<'_>, now: Timestamp) -> Vec<&str> {
+    pub fn of(&self, subject: &Subject<'_>, now: Timestamp) -> Vec<&str> {
         let (mut names, mut taken) = (Vec::new(), false);
-        for route in self.routes.iter().filter(|route| route.takes(subject, now)) {
+        for route in self.routes.iter().filter(|route| route.takes(subject) && route.is_open(now)) {
             taken = true;
             names.extend(route.receivers.iter().map(String::as_str));
             if !route.goes_on {
                 break;
             }
         }
-        if !taken {
-            names = self.everybody();
+        if taken { distinct(names) } else { self.everybody() }
+    }
+
+    /// Returns who shall hear of a note.
+    #[must_use]
+    pub fn of_note(&self, note: &Note, now: Timestamp) -> Vec<&str> {
+        Subject::note(note, |subject| self.of(subject, now))
+    }
+
+    /// Returns who shall hear of which alerts of `webhook`; a group may mix levels.
+    #[must_use]
+    pub fn of_webhook(&self, webhook: &Webhook, now: Timestamp) -> Vec<Destination> {
+        let mut destinations: BTreeMap<&str, Destination> = BTreeMap::new();
+        for (place, alert) in webhook.alerts.iter().enumerate() {
+            let mut at = |name, known_only| {
+                let destination = destinations.entry(name).or_insert_with(|| Destination::none(name));
+                if known_only { destination.if_known.push(place) } else { destination.alerts.get_or_insert_default().push(place) }
+            };
+            Subject::alert(alert, |subject| {
+                let names = self.of(subject, now);
+                if alert.status == Status::Resolved {
+                    // Whoever was told by a route that is closed by now, or in somebody's stead, shall hear that it is over.
+                    let before = self.told_before(subject, &names);
+                    before.into_iter().filter(|name| !names.contains(name)).for_each(|name| at(name, true));
+                }
+                names.into_iter().for_each(|name| at(name, false));
+            });
         }
-        let mut seen = BTreeSet::new();
-        names.retain(|name| seen.insert(*name));
-        names
+        let all = webhook.alerts.len();
+        let whole = |destination: &Destination| destination.alerts.as_ref().is_some_and(|places| places.len() == all);
+        let settled = destinations.into_values().map(|mut destination| {
+            destination.alerts = if whole(&destination) { None } else { Some(destination.alerts.unwrap_or_default()) };
+            destination
+        });
+        settled.collect()
+    }
+
+    /// Everyone who may have heard of `subject` at another time of the day, or in the stead of `names`.
+    fn told_before<'a>(&'a self, subject: &Subject<'_>, names: &[&'a str]) -> Vec<&'a str> {
+        let mut before = Vec::new();
+        if self.routes.iter().any(|route| !route.during.is_empty()) {
+            let routes = self.routes.iter().filter(|route| route.takes(subject));
+            before.extend(routes.flat_map(|route| &route.receivers).map(String::as_str));
+            before.extend(self.everybody());
+        }
+        let mut open = [before.as_slice(), names].concat();
+        // There are no circles: `build` refuses them.
+        while let Some(name) = open.pop() {
+            let stand_ins = self.fallback(name).iter().map(String::as_str);
+            open.extend(stand_ins.clone());
+            before.extend(stand_ins);
+        }
+        distinct(before)
+    }
+
+    /// Returns who is told instead when `receiver` is dead. Without a fallback of its own that is everybody who hears what no
+    /// route takes: they are told that it is dead, though not what it would have been told.
+    #[must_use]
+    pub fn instead_of(&self, receiver: &str) -> Vec<&str> {
+        let fallback = self.fallback(receiver);
+        if fallback.is_empty() {
+            return self.everybody().into_iter().filter(|other| *other != receiver).collect();
+        }
+        fallback.iter().map(String::as_str).collect()
     }
 
     /// Returns whether `receiver` may be told of `subject` at `now`.
@@ -151,7 +246,7 @@ impl Routing {
         maintenance.chain(quiet.map(|quiet| quiet.hold(subject, now))).fold(Hold::Now, Hold::longer)
     }
 
-    /// Returns who is told instead when `receiver` is dead.
+    /// Returns who takes over what `receiver` would be told when it is dead.
     #[must_use]
     pub fn fallback(&self, receiver: &str) -> &[String] {
         self.receivers.get(receiver).map_or(&[], |place| &place.fallback)

@@ -9,10 +9,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use daemon::CancellationToken;
 use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
 
+use crate::intake::Intake;
 use crate::note::Note;
 
 /// Notes that wait at most.
@@ -22,6 +28,8 @@ pub const BYTES_LIMIT: u64 = 16 * 1024 * 1024;
 /// A longer file is none of ours.
 const FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 const ENDING: &str = "json";
+/// How long a note may wait although the bridge is there.
+const PICK_UP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// One note on its way, with what it is recognised by.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -36,7 +44,7 @@ pub struct Letter {
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolTrouble {
     /// No room.
-    #[error("{0} is full: {FILES_LIMIT} notes or {} MiB wait there already", BYTES_LIMIT / 1024 / 1024)]
+    #[error("{0} is full: {FILES_LIMIT} notes or {mib} MiB wait there already", mib = BYTES_LIMIT / 1024 / 1024)]
     Full(PathBuf),
     /// The directory or a file in it.
     #[error("cannot {doing} {path}")]
@@ -130,7 +138,7 @@ impl Spool {
             Ok(letter) => Ok(Some(letter)),
             Err(error) => {
                 let aside = path.with_extension("bad");
-                tracing::warn!("{} holds no note ({error}); it is called {} from now on", path.display(), aside.display());
+                warn!("{} holds no note ({error}); it is called {} from now on", path.display(), aside.display());
                 fs::rename(path, &aside).map_err(|source| self.io("rename", path, source))?;
                 Ok(None)
             }
@@ -158,6 +166,48 @@ impl Spool {
     fn io(&self, doing: &'static str, path: &Path, source: io::Error) -> SpoolTrouble {
         SpoolTrouble::Io { doing, path: path.to_owned(), source }
     }
+}
+
+/// Takes notes that wait in `spool` into the bridge, now and whenever one has come, until `stop`.
+pub async fn pick_up(spool: Spool, intake: Intake, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(PICK_UP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => match take_in(&spool, &intake).await {
+                Ok(0) => {}
+                Ok(count) => info!("took in {count} notes that had waited in {}", spool.directory.display()),
+                Err(trouble) => warn!("cannot take in what waits in {}: {trouble}", spool.directory.display()),
+            },
+        }
+    }
+}
+
+async fn take_in(spool: &Spool, intake: &Intake) -> anyhow::Result<usize> {
+    let waiting = spool.waiting()?;
+    // Nothing waits, or somebody else is at it.
+    let Some(_lock) = (if waiting.is_empty() { None } else { spool.lock() }) else { return Ok(0) };
+    let mut taken = 0;
+    for path in waiting {
+        let Some(letter) = spool.read(&path)? else { continue };
+        // Should we end before it is removed, its key tells that we have it.
+        intake.note_with(&letter.note, Some(&letter.key)).await?;
+        spool.remove(&path)?;
+        taken += 1;
+    }
+    Ok(taken)
+}
+
+/// Returns a key that no other note has.
+#[must_use]
+pub fn new_key() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness it is the moment that tells notes apart.
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        bytes = jiff::Timestamp::now().as_nanosecond().to_le_bytes();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn stem(path: &Path) -> &str {

@@ -7,8 +7,11 @@
 mod context;
 mod sample;
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 use serde::Deserialize;
 use tracing::warn;
@@ -39,13 +42,19 @@ pub struct TemplateTexts {
 /// How text is escaped where a template's output goes.
 pub type Escape = fn(&str) -> String;
 /// How a moment is shown there; what it returns is not escaped.
-pub type Moment = Box<dyn Fn(jiff::Timestamp) -> String + Send + Sync>;
+pub type Moment = Arc<dyn Fn(jiff::Timestamp) -> String + Send + Sync>;
 
 /// The templates of one receiver, tried and found good.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Templates {
     environment: Environment<'static>,
     moment: Option<Moment>,
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Templates")
+    }
 }
 
 /// Why a template cannot be used.
@@ -67,8 +76,9 @@ impl Templates {
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(50);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        // A line with nothing but a tag on it leaves no empty line behind.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|error| fault("title", &error))?);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(move |out, state, value| print(out, state, value, escape));
         for (name, source) in [("title", texts.title), ("body", texts.body), ("line", texts.line)] {

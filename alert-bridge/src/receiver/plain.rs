@@ -23,7 +23,10 @@ pub fn text(message: &Message, look: &Look<'_>) -> String {
     let title = match message.state {
         State::Note if message.title.is_empty() => language.level(message.level).to_owned(),
         State::Note => format!("[{}] {}", language.level(message.level), message.title),
-        state => format!("[{} · {}] {}", language.state(state), language.level(message.level), message.title),
+        state => {
+            let told = language.told(message.occasion, state);
+            format!("[{told} · {}] {}", language.level(message.level), message.title)
+        }
     };
     let mut lines = vec![(look.paint)(&title, message.state, message.level)];
     lines.extend(message.text.lines().map(|line| format!("  {line}")));
@@ -57,7 +60,8 @@ fn entry(message: &Message, entry: &Entry, look: &Look<'_>) -> Vec<String> {
     };
     let mut lines = vec![format!("  {mark}{lead}")];
     lines.extend(entry.body.lines().map(|line| format!("    {line}")));
-    lines.push(format!("    {}", joined([rest, pairs(&entry.labels)], " · ")));
+    let figures = language.figures(&entry.figures);
+    lines.push(format!("    {}", joined([figures, rest, pairs(&entry.labels)], " · ")));
     lines.extend(entry.links.iter().map(|link| format!("    {}", address(message, link))));
     lines
 }

@@ -1,5 +1,6 @@
 //! One entry of `receivers:`: which place it is, and what is the same for all kinds of places.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::template::{TemplateFault, TemplateTexts};
 
 /// One entry of `receivers:`, by its name.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ReceiverConfig {
     /// A Discord channel.
     pub discord: Option<DiscordConfig>,
@@ -33,20 +34,31 @@ pub struct ReceiverConfig {
     /// The language of its messages, instead of the bridge's.
     pub language: Option<Language>,
     /// Receivers that are told instead when it is dead, all of them.
-    #[serde(default)]
     pub fallback: Vec<String>,
     /// How long it may be unreachable before that happens.
-    #[serde(default = "fallback_after", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub fallback_after: Duration,
     /// When it is not to be disturbed by what is not urgent.
     pub quiet_hours: Option<QuietHours>,
     /// Words of the operator's own.
-    #[serde(default)]
     pub templates: TemplateTexts,
 }
 
-fn fallback_after() -> Duration {
-    Duration::from_secs(600)
+impl Default for ReceiverConfig {
+    fn default() -> Self {
+        Self {
+            discord: None,
+            slack: None,
+            email: None,
+            webhook: None,
+            terminal: None,
+            language: None,
+            fallback: Vec::new(),
+            fallback_after: Duration::from_secs(600),
+            quiet_hours: None,
+            templates: TemplateTexts::default(),
+        }
+    }
 }
 
 /// A Discord channel.
@@ -107,6 +119,26 @@ pub enum Place {
     Webhook(Endpoint, SecretString),
     /// Our standard output.
     Terminal,
+}
+
+impl Place {
+    /// Returns whether what is told here can be told again after a restart, so that it must be kept.
+    #[must_use]
+    pub fn outlives_us(&self) -> bool {
+        !matches!(self, Self::Terminal)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discord(settings) => write!(f, "Discord, {}", settings.1),
+            Self::Slack(settings) => write!(f, "Slack, {}", settings.1),
+            Self::Email(settings) => write!(f, "mail through {}", settings.0.smarthost),
+            Self::Webhook(url, _) => url.fmt(f),
+            Self::Terminal => f.write_str("standard output"),
+        }
+    }
 }
 
 /// Why an entry of `receivers:` does not hold. No message quotes an address or a secret.
@@ -198,7 +230,7 @@ impl ReceiverConfig {
             (None, None, None, None, Some(TerminalConfig {})) => Place::Terminal,
             _ => return Err(ReceiverFault::NotOneKind),
         };
-        place.templates(&self.templates)?;
+        super::build::templates(&place, self.templates.clone())?;
         Ok(place)
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 pub use self::style::{SlackMention, SlackMentions, SlackName, Style};
-pub(crate) use self::markup::escape;
+pub(super) use self::card::date;
 use self::payload::Payload;
 use super::endpoint::Endpoint;
 use super::pace::Pace;
@@ -91,6 +91,11 @@ impl Receiver for Slack {
     fn post<'a>(&'a self, messages: &'a [Message]) -> Answering<'a> {
         Box::pin(self.settle(messages))
     }
+}
+
+/// Returns all of `text` so that it reads as it was written.
+pub(super) fn escaped(text: &str) -> String {
+    markup::escape(text, usize::MAX)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ fn ask<T>(level: Level, labels: &[(&'static str, &'static str)], then: impl FnOn
 }
 
 fn told(routing: &Routing, level: Level, labels: &[(&'static str, &'static str)], moment: &str) -> Vec<String> {
-    ask(level, labels, |subject| routing.receivers(subject, at(moment)).into_iter().map(str::to_owned).collect())
+    ask(level, labels, |subject| routing.of(subject, at(moment)).into_iter().map(str::to_owned).collect())
 }
 
 #[test]
@@ -104,4 +104,47 @@ fn names_of_nobody_and_circles_are_refused() {
     insta::assert_snapshot!(build(&[("a", &["x"])], "[]"), @"bridge.receivers.a.fallback names the receiver `x`, which is not one of `a`");
     insta::assert_snapshot!(build(&[("a", &["b"]), ("b", &["a"])], "[]"), @"the fallbacks of `a` lead back to itself");
     insta::assert_snapshot!(build(&[("a", &["a"])], "[]"), @"the fallbacks of `a` lead back to itself");
+}
+
+fn webhook(alerts: &[(&str, &str, &str)]) -> Webhook {
+    let alerts: Vec<_> = alerts
+        .iter()
+        .map(|(status, instance, severity)| {
+            format!(r#"{{"status":"{status}","startsAt":"2026-11-25T00:00:00Z","labels":{{"instance":"{instance}","severity":"{severity}"}}}}"#)
+        })
+        .collect();
+    let body = format!(r#"{{"receiver":"r","alerts":[{}]}}"#, alerts.join(","));
+    crate::webhook::parse(body.as_bytes()).unwrap()
+}
+
+#[test]
+fn of_a_group_that_mixes_levels_each_is_told_its_part() {
+    let routing = routing(r#"[{"levels": ["critical"], "receivers": ["team"], "continue": true}, {"receivers": ["ops"]}]"#, "[]");
+    let webhook = webhook(&[("firing", "a", "critical"), ("firing", "b", "warning")]);
+    let destinations = routing.of_webhook(&webhook, at(NOON));
+    let told: Vec<_> = destinations.into_iter().map(|to| (to.receiver, to.alerts)).collect();
+    assert_eq!(told, [("ops".to_owned(), None), ("team".to_owned(), Some(vec![0]))]);
+}
+
+#[test]
+fn who_was_told_by_day_hears_at_night_that_it_is_over() {
+    let routing = routing(
+        r#"[{"during": [{"from": "09:00", "to": "18:00", "zone": "UTC"}], "receivers": ["ops"]}, {"receivers": ["mail"]}]"#,
+        "[]",
+    );
+    let webhook = webhook(&[("resolved", "a", "warning"), ("firing", "b", "warning")]);
+    let destinations = routing.of_webhook(&webhook, at("20:00"));
+    let ops = destinations.iter().find(|to| to.receiver == "ops").unwrap();
+    assert_eq!((ops.alerts.as_deref(), ops.if_known.as_slice()), (Some(&[][..]), &[0][..]));
+    let mail = destinations.iter().find(|to| to.receiver == "mail").unwrap();
+    assert_eq!((mail.alerts.as_deref(), mail.if_known.as_slice()), (None, &[][..]));
+}
+
+#[test]
+fn who_stands_in_takes_over_and_without_a_stand_in_others_hear_of_the_death() {
+    let routing = routing("[]", "[]");
+    assert_eq!(routing.fallback("team"), ["mail"]);
+    assert_eq!(routing.instead_of("team"), ["mail"]);
+    assert!(routing.fallback("ops").is_empty());
+    assert_eq!(routing.instead_of("ops"), ["team"]);
 }

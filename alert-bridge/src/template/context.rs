@@ -58,7 +58,7 @@ fn alert(message: &Message, entry: &Entry, moment: &Moment) -> Value {
         ("name", entry.name.as_str().into()),
         ("headline", entry.headline.as_str().into()),
         ("text", entry.body.as_str().into()),
-        ("when", Value::from_safe_string(entry.when(language, moment))),
+        ("when", Value::from_safe_string(entry.when(language, |at| moment(at)))),
         ("started", time(entry.started, moment)),
         ("started_unix", entry.started.as_second().into()),
         ("ended", entry.ended.map_or_else(|| "".into(), |ended| time(ended, moment))),

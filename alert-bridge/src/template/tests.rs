@@ -4,7 +4,7 @@ fn build(title: &str, body: &str, line: &str) -> Result<Templates, String> {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let texts = TemplateTexts { title: some(title), body: some(body), line: some(line) };
     let escape = |text: &str| text.replace('*', "\\*");
-    Templates::build(texts, escape, Box::new(|moment| format!("<t:{}:R>", moment.as_second()))).map_err(|fault| fault.to_string())
+    Templates::build(texts, escape, Arc::new(|moment: jiff::Timestamp| format!("<t:{}:R>", moment.as_second()))).map_err(|fault| fault.to_string())
 }
 
 fn sample(place: usize) -> Message {

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 
 use super::markdown::escape;
 use super::payload::{
-    AllowedMentions, CONTENT_LIMIT, DESCRIPTION_LIMIT, Embed, FIELDS_LIMIT, Field, Footer, NAME_LIMIT, Payload,
+    AllowedMentions, CONTENT_LIMIT, DESCRIPTION_LIMIT, Embed, FIELDS_LIMIT, Field, Footer, NAME_LIMIT, Payload, SILENT,
     TITLE_LIMIT, TOTAL_LIMIT, URL_LIMIT, VALUE_LIMIT, is_acceptable,
 };
 use super::style::{RoleId, Style};
 use crate::kind::{Level, State};
 use crate::message::{Entry, Label, Link, Message};
+use crate::receiver::mark;
 use crate::text::{clip, is_blank, length};
 
 /// What follows the entries may take this much: labels that all have in common, then links.
@@ -48,7 +49,7 @@ pub fn card(message: &Message, style: &Style) -> Payload {
         title,
         url: message.link.as_ref().filter(|url| is_acceptable(url)).map(|url| url.as_str().to_owned()),
         description,
-        color: color(message),
+        color: color(message.state, message.level),
         fields,
         footer: (!is_blank(&footer)).then_some(Footer { text: footer }),
     };
@@ -59,7 +60,18 @@ pub fn card(message: &Message, style: &Style) -> Payload {
         avatar_url: style.avatar_url.as_ref().map(|url| url.as_str().to_owned()),
         embeds: vec![embed],
         allowed_mentions,
+        flags: message.silent.then_some(SILENT),
+        thread_name: None,
     }
+}
+
+/// Returns whether the card for `message` names all its alerts.
+pub fn names_all(message: &Message) -> bool {
+    let tail = tail(message);
+    let (firing, resolved) = message.counts();
+    let head = message.language.counts(firing, resolved);
+    let room = DESCRIPTION_LIMIT.saturating_sub(length(&tail) + length(&head) + 4);
+    leading(message, Detail::Line, "\n", room).1 == message.entries.len()
 }
 
 /// Returns `message` as bare text, for when Discord refuses the card: without anything that it could refuse again.
@@ -75,26 +87,17 @@ pub fn plain(message: &Message, style: &Style) -> Payload {
 fn title(message: &Message) -> String {
     let lead = match message.state {
         State::Note => format!("{} ", mark(message.state, message.level)),
-        state => format!("{} {}: ", mark(state, message.level), message.language.state(state)),
+        state => format!("{} {}: ", mark(state, message.level), message.language.told(message.occasion, state)),
     };
     let title = if is_blank(&message.title) { message.language.level(message.level) } else { &message.title };
     let room = TITLE_LIMIT - length(&lead);
     lead + &escape(title, room)
 }
 
-fn mark(state: State, level: Level) -> &'static str {
+/// The bar at the left of a card.
+pub fn color(state: State, level: Level) -> u32 {
     match (state, level) {
-        (State::Resolved, _) => "✅",
-        (State::PartlyResolved, _) => "☑️",
-        (_, Level::Critical) => "🔴",
-        (_, Level::Error) => "🟠",
-        (_, Level::Warning) => "🟡",
-        (_, Level::Info) => "🔵",
-    }
-}
-
-fn color(message: &Message) -> u32 {
-    match (message.state, message.level) {
+        (State::Lost, _) => 0x86_8E_96,
         (State::Resolved, _) => 0x2E_CC_71,
         (_, Level::Critical) => 0xD9_2D_20,
         (_, Level::Error) => 0xE8_59_0C,
@@ -184,7 +187,10 @@ fn names(message: &Message, entries: &[Entry], room: usize) -> String {
 fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
     // Alone it needs no mark of its own: the title has it.
     let mark = if message.entries.len() > 1 { format!("{} ", mark(entry.state, entry.level)) } else { String::new() };
-    let when = entry.when(message.language, relative);
+    let mut when = entry.when(message.language, relative);
+    if entry.flaps > 0 {
+        when = format!("{when} · {}", message.language.flaps(entry.flaps));
+    }
     // What is over leads with that; what was wrong is struck through, lest "db-1 is down" be read as news.
     let told = |limit| {
         let headline = escape(&entry.headline, limit);
@@ -205,7 +211,7 @@ fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
 }
 
 /// Discord shows "5 minutes ago" in the reader's own language, and keeps it current.
-fn relative(moment: Timestamp) -> String {
+pub fn relative(moment: Timestamp) -> String {
     format!("<t:{}:R>", moment.as_second())
 }
 
@@ -258,9 +264,14 @@ fn footer(message: &Message) -> String {
     paragraphs([level.to_owned(), message.origin.clone()], " · ")
 }
 
-/// The roles to ping: those of the levels that fire now, by id, and nobody else.
+/// The roles to ping: those of the levels that people did not know to fire, by id, and nobody else.
 fn mentions(message: &Message, style: &Style) -> (String, AllowedMentions) {
-    let roles: BTreeSet<RoleId> = message.firing_levels.iter().filter_map(|level| style.mentions.of(*level)).collect();
+    called(&message.newly_firing, style)
+}
+
+/// The roles of `levels`, as text and as permission.
+pub fn called(levels: &BTreeSet<Level>, style: &Style) -> (String, AllowedMentions) {
+    let roles: BTreeSet<RoleId> = levels.iter().filter_map(|level| style.mentions.of(*level)).collect();
     let content = roles.iter().map(|role| format!("<@&{role}>")).collect::<Vec<_>>().join(" ");
     let roles = roles.iter().map(ToString::to_string).collect();
     (content, AllowedMentions { parse: [], roles })

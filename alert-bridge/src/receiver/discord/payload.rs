@@ -23,6 +23,10 @@ pub const VALUE_LIMIT: usize = 1024;
 pub const TOTAL_LIMIT: usize = 6000;
 /// Bytes of an address; ours are ASCII.
 pub const URL_LIMIT: usize = 2048;
+/// Embeds of one message.
+pub const EMBEDS_LIMIT: usize = 10;
+/// The flag of a message that comes without a sound.
+pub const SILENT: u32 = 1 << 12;
 const USERNAME_LIMIT: usize = 80;
 const COLOR_LIMIT: u32 = 0xFF_FF_FF;
 
@@ -43,6 +47,28 @@ pub struct Payload {
     pub embeds: Vec<Embed>,
     /// Who may be pinged. Always sent: Discord's own default pings users named in the text.
     pub allowed_mentions: AllowedMentions,
+    /// [`SILENT`], or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<u32>,
+    /// What the post of a forum channel is called that this opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_name: Option<String>,
+}
+
+/// What replaces a message. All of it is sent, since what is left out would stay as it was; name and picture cannot change.
+#[derive(Debug, Serialize)]
+pub struct Edit<'a> {
+    content: &'a str,
+    embeds: &'a [Embed],
+    allowed_mentions: AllowedMentions,
+}
+
+impl Payload {
+    /// Returns this message as a replacement of one that stands already; an edit pings nobody.
+    #[must_use]
+    pub fn as_edit(&self) -> Edit<'_> {
+        Edit { content: &self.content, embeds: &self.embeds, allowed_mentions: AllowedMentions::default() }
+    }
 }
 
 /// The card of a message.
@@ -127,6 +153,8 @@ pub fn violations(payload: &Payload) -> Vec<String> {
         let bad = embed.url.is_some() && !url.is_some_and(|url| is_acceptable(&url));
         found.extend(bad.then(|| "an address that Discord does not take".to_owned()));
     }
+    let embeds = payload.embeds.len();
+    found.extend((embeds > EMBEDS_LIMIT).then(|| format!("{embeds} embeds, {EMBEDS_LIMIT} are allowed")));
     let total: usize = payload.embeds.iter().map(total).sum();
     found.extend((total > TOTAL_LIMIT).then(|| format!("{total} code points in all, {TOTAL_LIMIT} are allowed")));
     let empty = is_blank(&payload.content) && payload.embeds.is_empty();
@@ -156,7 +184,8 @@ pub fn is_acceptable(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && host && url.as_str().len() <= URL_LIMIT
 }
 
-fn total(embed: &Embed) -> usize {
+/// Returns the code points that count against [`TOTAL_LIMIT`].
+pub fn total(embed: &Embed) -> usize {
     let fields: usize = embed.fields.iter().map(|field| length(&field.name) + length(&field.value)).sum();
     let footer = embed.footer.as_ref().map_or(0, |footer| length(&footer.text));
     length(&embed.title) + length(&embed.description) + footer + fields

@@ -194,7 +194,7 @@ fn fields(fields: &[Label], room: usize) -> String {
 }
 
 /// Slack shows it in the reader's own zone; what stands behind the bar is for programs that cannot.
-fn date(moment: Timestamp) -> String {
+pub fn date(moment: Timestamp) -> String {
     format!("<!date^{}^{{date_short_pretty}} {{time_secs}}|{}>", moment.as_second(), moment.strftime("%Y-%m-%d %H:%M:%S UTC"))
 }
 
