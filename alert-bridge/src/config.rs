@@ -292,10 +292,44 @@ mod tests {
         insta::assert_snapshot!(load("", &wrong).unwrap_err(), @"DISCORD_ALERT_WEBHOOK_URL does not hold the address of a Discord webhook: it must use https (http is for this machine only): whoever reads the address may post");
     }
 
+    /// Every file below `testdata/config` is broken as its name says, and is refused in one line that says so.
+    #[test]
+    fn what_is_broken_is_refused_with_what_where_and_why() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, secret) in [
+            ("slack-url", "https://hooks.slack.com/services/T/B/hunter2"),
+            ("plain-url", "http://hooks.slack.com/services/T/B/hunter2"),
+            ("discord-url", "https://discord.com/api/webhooks/1/hunter2"),
+            ("good-key", "hunter2hunter2hunter2"),
+            ("short-key", "hunter2"),
+        ] {
+            std::fs::write(folder.path().join(name), secret).unwrap();
+        }
+        let broken = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/config");
+        let mut files: Vec<_> = std::fs::read_dir(broken).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let mut refusals = Vec::new();
+        for file in files {
+            let mut text = std::fs::read_to_string(&file).unwrap();
+            for key in ["webhook_url_file", "url_file", "secret_file", "token_file"] {
+                text = text.replace(&format!("{{{key}: "), &format!("{{{key}: {}/", folder.path().display()));
+                text = text.replace(&format!(", {key}: "), &format!(", {key}: {}/", folder.path().display()));
+            }
+            let refusal = load(&text, &Environment::default()).expect_err(&file.display().to_string());
+            let refusal = refusal.replace(&folder.path().display().to_string(), "/etc/noroshi");
+            assert!(!refusal.contains("hunter2") && refusal.lines().count() == 1, "{refusal}");
+            refusals.push(format!("{}: {refusal}", file.file_stem().unwrap().display()));
+        }
+        insta::assert_snapshot!(refusals.join("\n"));
+    }
+
     #[test]
     fn the_shipped_example_is_read() {
         let example = include_str!("../../noroshi.example.yaml");
         let config: Config = ::config::section::parse("bridge", example, "noroshi.example.yaml").unwrap();
         assert!(config.username.is_some() && config.mentions.critical.is_some());
+        // One of each kind, and every key of each.
+        assert_eq!(config.receivers.len(), 5);
+        assert!(config.routes.len() > 2 && !config.maintenance.is_empty());
     }
 }

@@ -35,17 +35,22 @@ pub(super) struct Plan {
     pub(super) speedup: u32,
     /// Discord's.
     pub(super) limits: Limits,
+    /// Writes the bridge's `noroshi.yaml`, and the files that it names, into a folder.
+    pub(super) configure: Option<Configure>,
 }
+
+/// See [`Plan::configure`].
+pub(super) type Configure = Box<dyn FnOnce(&Path) + Send>;
 
 /// Nothing at all, where a minute takes two seconds.
 impl Default for Plan {
     fn default() -> Self {
-        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default() }
+        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default(), configure: None }
     }
 }
 
 impl World {
-    pub(super) async fn start(plan: Plan) -> Self {
+    pub(super) async fn start(mut plan: Plan) -> Self {
         let turn = Turn::come().await;
         let port = Port::reserve;
         let world = Self {
@@ -70,6 +75,9 @@ impl World {
             fs::create_dir(world.folder().join(folder)).expect("a folder can be made");
         }
         world.render();
+        if let Some(configure) = plan.configure.take() {
+            configure(world.folder());
+        }
         world.launch(&plan);
         world.is_ready(&plan).await;
         world
@@ -196,8 +204,16 @@ impl World {
             local(&self.addresses.bridge_admin).to_string(),
             "--language".to_owned(),
             "en".to_owned(),
+            "--data".to_owned(),
+            self.path("bridge"),
         ]);
-        let launch = launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN));
+        let launch = launch.env("NOROSHI_SPOOL", self.path("spool"));
+        let config = self.folder().join("noroshi.yaml");
+        let launch = if config.exists() {
+            launch.env("NOROSHI_CONFIG", config.display().to_string())
+        } else {
+            launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN))
+        };
         self.start_ours("alert-bridge", launch);
     }
 

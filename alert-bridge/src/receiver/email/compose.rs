@@ -90,7 +90,7 @@ impl Writer {
             let title = if is_blank(&first.title) { language.level(first.level) } else { &first.title };
             match first.state {
                 State::Note => format!("{} {title}", mark(first.state, first.level)),
-                state => format!("{} {}: {title}", mark(state, first.level), language.state(state)),
+                state => format!("{} {}: {title}", mark(state, first.level), language.told(first.occasion, state)),
             }
         });
         match messages.len() {

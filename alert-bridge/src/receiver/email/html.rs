@@ -77,7 +77,7 @@ fn heading(message: &Message) -> String {
     let title = if is_blank(&message.title) { language.level(message.level) } else { &message.title };
     let title = match message.state {
         State::Note => escape(title),
-        state => format!("{}: {}", language.state(state), escape(title)),
+        state => format!("{}: {}", language.told(message.occasion, state), escape(title)),
     };
     match &message.link {
         Some(url) => format!("<a style=\"color:inherit\" href=\"{}\">{title}</a>", escape(url.as_str())),
@@ -87,7 +87,15 @@ fn heading(message: &Message) -> String {
 
 fn entry(html: &mut String, message: &Message, entry: &Entry, moment: &dyn Fn(Timestamp) -> String) {
     let language = message.language;
-    let when = escape(&entry.when(language, moment));
+    let mut when = entry.when(language, moment);
+    if entry.flaps > 0 {
+        when = format!("{when} · {}", language.flaps(entry.flaps));
+    }
+    let figures = language.figures(&entry.figures);
+    if !figures.is_empty() {
+        when = format!("{figures} · {when}");
+    }
+    let when = escape(&when);
     let headline = escape(&entry.headline);
     let (lead, rest) =
         if entry.is_resolved() { (when, format!("<s>{headline}</s>")) } else { (headline, when) };

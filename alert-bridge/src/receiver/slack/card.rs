@@ -112,7 +112,7 @@ fn headline(message: &Message, templates: &Templates) -> String {
     let title = if is_blank(&message.title) { message.language.level(message.level) } else { &message.title };
     let title = match message.state {
         State::Note => clip(title, 250),
-        state => format!("{}: {}", message.language.state(state), clip(title, 250)),
+        state => format!("{}: {}", message.language.told(message.occasion, state), clip(title, 250)),
     };
     let title = message.link.as_ref().map_or_else(|| escape(&title, 1500), |url| link(url, &title));
     format!("{} {}", mark(message.state, message.level), bold(&title))
@@ -147,7 +147,11 @@ impl fit::Say for Words<'_> {
         }
         // Alone it needs no mark of its own: the first line has it.
         let mark = if message.entries.len() > 1 { format!("{} ", mark(entry.state, entry.level)) } else { String::new() };
-        let when = entry.when(message.language, date);
+        let mut when = entry.when(message.language, date);
+        if entry.flaps > 0 {
+            when = format!("{when} · {}", message.language.flaps(entry.flaps));
+        }
+        let figures = escape(&message.language.figures(&entry.figures), 150);
         let told = |limit| {
             let headline = escape(&entry.headline, limit);
             let (lead, rest) = if entry.is_resolved() { (when, message.language.was(&headline)) } else { (headline, when) };
@@ -156,12 +160,12 @@ impl fit::Say for Words<'_> {
         match detail {
             Detail::Paragraph { body } => {
                 let (lead, rest) = told(300);
-                let facts = joined([rest, labels(&entry.labels, 300)], " · ");
+                let facts = joined([figures, rest, labels(&entry.labels, 300)], " · ");
                 joined([lead, escape(&entry.body, body), facts, links(message, &entry.links)], "\n")
             }
             Detail::Line => {
                 let (lead, rest) = told(120);
-                joined([lead, rest, labels(&entry.labels, 100)], " · ")
+                joined([lead, figures, rest, labels(&entry.labels, 100)], " · ")
             }
         }
     }
