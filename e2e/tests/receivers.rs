@@ -7,8 +7,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use e2e::discord::{Discord, Limits};
 use e2e::hook::{Hook, HookFault};
 use e2e::slack::{Slack, SlackFault};
 use e2e::smtp::{MailFault, Security, Smtp};
@@ -86,8 +88,11 @@ impl Places {
 }
 
 fn alert(name: &str, instance: &str, severity: &str) -> Value {
+    // The same for an alert and for its end.
+    static STARTS: LazyLock<jiff::Timestamp> = LazyLock::new(|| jiff::Timestamp::now() - Duration::from_secs(60));
     let ends = jiff::Timestamp::now() + Duration::from_secs(3600);
     json!([{
+        "startsAt": STARTS.to_string(),
         "endsAt": ends.to_string(),
         "labels": { "alertname": name, "job": "host", "instance": instance, "severity": severity },
         "annotations": { "summary": format!("{name} on {instance}"), "value": "93 %", "threshold": "80 %",
@@ -348,4 +353,41 @@ async fn no_log_no_file_and_no_command_line_shows_a_receivers_secret() {
             assert!(!text.contains(secret), "a secret stands in {place}");
         }
     }
+}
+
+#[tokio::test]
+async fn in_a_forum_each_incident_is_a_post_that_is_edited() {
+    let discord = Discord::start(Limits::off()).await.unwrap();
+    discord.make_forum(7);
+    let (forum, channel) = (discord.webhook(7, "forum"), discord.webhook(8, "channel"));
+    let world = World::alerting_with(move |folder| {
+        let file = |name: &str, text: &str| {
+            fs::write(folder.join(name), text).unwrap();
+            folder.join(name).display().to_string()
+        };
+        let (forum, channel) = (file("forum", &forum), file("channel", &channel));
+        // Neither says the truth about its channel, so each finds out.
+        let config = format!(
+            "bridge:
+  receivers:
+    forum: {{discord: {{webhook_url_file: {forum}}}}}
+    channel: {{discord: {{webhook_url_file: {channel}, thread_name: 'Incident: {{title}}'}}}}
+"
+        );
+        fs::write(folder.join("noroshi.yaml"), config).unwrap();
+    });
+    let world = world.await;
+
+    world.alerts(&alert("DiskFull", "db-1", "warning")).await;
+    let both = async || {
+        let messages = discord.messages();
+        (messages.len() == 2).then_some(messages)
+    };
+    let messages = world.eventually("a message in both", both).await;
+    world.alerts(&resolved("DiskFull", "db-1", "warning")).await;
+    let edited = async || discord.messages().iter().all(|message| message.title().contains("Resolved")).then_some(());
+    world.eventually("both to be edited", edited).await;
+
+    let names: Vec<&Value> = messages.iter().map(|message| &message.body["thread_name"]).collect();
+    assert!(names.contains(&&json!("DiskFull — db-1")) && names.contains(&&Value::Null), "{names:?}");
 }

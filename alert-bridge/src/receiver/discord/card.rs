@@ -243,8 +243,9 @@ fn links(message: &Message, links: &[Link], room: usize) -> String {
             continue;
         }
         let word = message.language.link(link.kind);
-        // Nobody's browser finds a host without a dot, but who stands beside it may know what to make of the address.
-        let shown = if is_acceptable(&link.url) { format!("[{word}]({address})") } else { format!("{word}: `{address}`") };
+        // Nobody's browser finds a host without a dot, but who stands beside it may know what to make of the page's address.
+        let page = address.split('?').next().unwrap_or_default();
+        let shown = if is_acceptable(&link.url) { format!("[{word}]({address})") } else { format!("{word}: `{page}`") };
         let longer = paragraphs([line.clone(), shown], " · ");
         // The next one may be shorter.
         if length(&longer) <= room {
