@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use alert_bridge::outbox::queue::Item;
 use alert_bridge::{Label, Language, Level};
 use clap::{Args, Parser, Subcommand};
 
@@ -11,6 +12,7 @@ Examples:
   alert-bridge                                    print alerts to this terminal
   DISCORD_ALERT_WEBHOOK_URL=https://discord.com/api/webhooks/… alert-bridge --language ja
   alert-bridge send --level warning \"disk almost full on oci\" --field free=3GiB
+  alert-bridge queue list                         what waits to be told
   df -h | alert-bridge send --level info --title \"Disks\" -
 
 Alertmanager finds the bridge through its own configuration:
@@ -24,6 +26,12 @@ Environment:
   RUST_LOG                     what is logged to standard error (info, debug, …)
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, 78 bad configuration.";
+
+const QUEUE_EXAMPLES: &str = "\
+Examples:
+  alert-bridge queue list                 what waits, for whom, since when
+  alert-bridge queue retry                the webhook is mended: tell what waits
+  alert-bridge queue drop c12             nobody has to hear of this one";
 
 const SEND_EXAMPLES: &str = "\
 Examples:
@@ -80,6 +88,43 @@ pub struct Serve {
 pub enum Command {
     /// Send one message and leave.
     Send(Send),
+    /// Look at what waits to be told, try it now, or give it up; also while the bridge runs.
+    Queue(Queue),
+}
+
+/// What waits to be told.
+#[derive(Debug, Args)]
+#[command(after_help = QUEUE_EXAMPLES)]
+pub struct Queue {
+    /// Directory of the bridge [default: as for serving].
+    #[arg(long = "data", env = "NOROSHI_BRIDGE_DATA", value_name = "DIR", id = "queue_data")]
+    pub data: Option<PathBuf>,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub deed: QueueDeed,
+}
+
+/// What to do with what waits.
+#[derive(Debug, Subcommand)]
+pub enum QueueDeed {
+    /// Show what waits, oldest first, and which receivers take no messages any more.
+    List {
+        /// As one JSON object a line, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try everything now that waits, and receivers that were given up.
+    Retry {
+        /// Only for this receiver.
+        #[arg(value_name = "RECEIVER")]
+        receiver: Option<String>,
+    },
+    /// Give up telling these.
+    Drop {
+        /// What `queue list` shows in its first column: c12, e5.
+        #[arg(value_name = "ITEM", required = true)]
+        items: Vec<Item>,
+    },
 }
 
 /// One message.
@@ -141,5 +186,20 @@ mod tests {
         assert!(Cli::try_parse_from(["alert-bridge", "send", "x", "--field", "free"]).is_err());
         assert!(Cli::try_parse_from(["alert-bridge", "send"]).is_err());
         assert!(Cli::try_parse_from(["alert-bridge", "send", "-"]).is_ok());
+    }
+
+    #[test]
+    fn queue_names_its_directory_and_what_to_do() {
+        let line = ["alert-bridge", "queue", "--data", "/d", "drop", "c1", "e2"];
+        let Some(Command::Queue(queue)) = Cli::try_parse_from(line).unwrap().command else { panic!("not queue") };
+        assert_eq!(queue.data, Some("/d".into()));
+        assert!(matches!(queue.deed, QueueDeed::Drop { items } if items == [Item::Card(1), Item::Event(2)]));
+        for wrong in [
+            &["alert-bridge", "queue"][..],
+            &["alert-bridge", "queue", "drop"],
+            &["alert-bridge", "queue", "drop", "1"],
+        ] {
+            assert!(Cli::try_parse_from(wrong).is_err());
+        }
     }
 }

@@ -106,6 +106,7 @@ pub fn compose<'a>(view: impl Into<View<'a>>, language: Language) -> Option<Mess
         labels,
         links: common_links,
         fields: Vec::new(),
+        late: None,
         silent: false,
         pictures: Vec::new(),
         unseen: view.unseen,

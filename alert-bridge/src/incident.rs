@@ -34,6 +34,13 @@ pub struct Following {
     pub flap_hold: Duration,
     /// Whether a recovery is told by a short message of its own, beside the edited card.
     pub calm_notice: bool,
+    /// An alert that its group is told without is given up after this time: it was silenced or inhibited.
+    #[serde(with = "humantime_serde")]
+    pub missing_after: Duration,
+    /// An alert that nobody tells of at all is given up after this time. Longer than Alertmanager's `repeat_interval`, or
+    /// cards of what still fires would be closed.
+    #[serde(with = "humantime_serde")]
+    pub forget_after: Duration,
 }
 
 impl Default for Following {
@@ -44,6 +51,8 @@ impl Default for Following {
             flap_window: Duration::from_secs(900),
             flap_hold: Duration::from_secs(120),
             calm_notice: false,
+            missing_after: Duration::from_secs(900),
+            forget_after: Duration::from_secs(86_400),
         }
     }
 }
@@ -219,6 +228,12 @@ impl Incident {
     #[must_use]
     pub fn is_over(&self) -> bool {
         !self.fires() && self.unseen == 0
+    }
+
+    /// Returns whether the group is told without an alert of which nobody said that it is over.
+    #[must_use]
+    pub fn misses(&self) -> bool {
+        self.alerts.iter().any(|known| known.fires() && known.missing.is_some())
     }
 
     /// Returns how many alerts fire and how many are over.
@@ -426,3 +441,6 @@ fn elapsed(then: Timestamp, now: Timestamp) -> Duration {
 fn later(now: Timestamp, pause: Duration) -> Timestamp {
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,12 +51,13 @@ impl Intake {
         &self.routing
     }
 
-    /// Accepts `webhook`, which was posted as `body`.
+    /// Accepts `webhook`: what is kept is what was read of it.
     ///
     /// # Errors
     /// When it is not on disk: Alertmanager has to come again.
-    pub async fn webhook(&self, webhook: &Webhook, body: String) -> Result<Accepted, Trouble> {
+    pub async fn webhook(&self, webhook: &Webhook) -> Result<Accepted, Trouble> {
         let now = self.clock.now();
+        let body = serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?;
         let event = NewEvent {
             kind: EventKind::Webhook,
             received: now,
@@ -77,7 +78,15 @@ impl Intake {
         self.note_with(note, None).await
     }
 
-    /// Accepts `note`, unless one with the same key was accepted within [`KEY_LIFETIME`].
+    /// Accepts `note` unless one with the same `key` was accepted within [`KEY_LIFETIME`], be it by a process before this one.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn note_once(&self, note: &Note, key: &str) -> Result<Accepted, Trouble> {
+        self.note_with(note, Some(key)).await
+    }
+
+    /// Accepts `note`; with a key as [`Intake::note_once`] does.
     ///
     /// # Errors
     /// When it is not on disk.

@@ -55,7 +55,7 @@ impl fmt::Display for Level {
 }
 
 /// What a message tells, or one entry of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// Something is wrong now.
     Firing,

@@ -211,6 +211,17 @@ impl Language {
         Note::new(Level::Error, title, text, now)
     }
 
+    /// That what follows had to wait.
+    pub(crate) fn late(self, waited: SignedDuration) -> String {
+        let waited = self.duration(waited);
+        match self {
+            Self::En => format!("⏳ Told late, oldest first: these could not be told for up to {waited}."),
+            Self::Ja => {
+                format!("⏳ 通知の遅れ: 最長 {waited}のあいだ通知できなかったものを、古い順にまとめて通知します。")
+            }
+        }
+    }
+
     /// How often it fired again.
     pub(crate) fn flaps(self, count: u32) -> String {
         match self {

@@ -1,6 +1,7 @@
 //! `alert-bridge`: see the library for what it does.
 
 mod cli;
+mod queue;
 
 use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -16,8 +17,8 @@ use alert_bridge::spool::{self, Letter, Spool};
 use alert_bridge::{AlertBridge, Config, WEBHOOK_VARIABLE, data};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
-use jiff::Timestamp;
 use daemon::{Admin, Lifecycle, telemetry, tls};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use url::Url;
 
@@ -37,12 +38,19 @@ async fn start(cli: Cli) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let mut config = Config::load(cli.config.as_deref(), &environment).map_err(Failure::configuration)?;
     config.language = cli.language.unwrap_or(config.language);
-    if let Some(Command::Send(message)) = cli.command {
-        return say(config, message, &environment).await;
+    match cli.command {
+        Some(Command::Send(message)) => return say(config, message, &environment).await,
+        Some(Command::Queue(queue)) => {
+            let directory = queue.data.or_else(|| default_data(&environment));
+            return Ok(queue::run(directory, queue.deed)?);
+        }
+        None => {}
     }
     config.listen = cli.serve.listen.unwrap_or(config.listen);
     config.admin_listen = cli.serve.admin_listen.unwrap_or(config.admin_listen);
-    config.data = cli.serve.data.or_else(|| default_data(&config, &environment));
+    // What is only printed here needs to be kept by nobody.
+    let outlives_us = config.places.iter().any(|named| named.place.outlives_us());
+    config.data = cli.serve.data.or_else(|| if outlives_us { default_data(&environment) } else { None });
     let spool = config.notify.spool.take().or_else(|| environment.path("NOROSHI_SPOOL"));
     config.notify.spool = spool.or_else(|| data::default_spool(&environment, rustix::process::geteuid().is_root()));
     if cli.serve.check {
@@ -53,9 +61,8 @@ async fn start(cli: Cli) -> Result<(), Failure> {
     Ok(serve(config).await?)
 }
 
-/// Where the outbox is when nobody says so. What is only printed here needs none.
-fn default_data(config: &Config, environment: &Environment) -> Option<PathBuf> {
-    config.places.iter().any(|named| named.place.outlives_us()).then_some(())?;
+/// Where the outbox is when nobody says so.
+fn default_data(environment: &Environment) -> Option<PathBuf> {
     data::default_directory(environment, rustix::process::geteuid().is_root())
 }
 

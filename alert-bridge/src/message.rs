@@ -45,6 +45,8 @@ pub struct Message {
     pub links: Vec<Link>,
     /// Names and values of a note.
     pub fields: Vec<Label>,
+    /// How long it had to wait before it could be told, if that was long.
+    pub late: Option<SignedDuration>,
     /// Whether it may come without a sound.
     pub silent: bool,
     /// Pictures to show below.

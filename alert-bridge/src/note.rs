@@ -77,6 +77,7 @@ impl Note {
             labels: Vec::new(),
             links: Vec::new(),
             fields: fields.collect(),
+            late: None,
             silent: self.silent,
             pictures: self.pictures.clone(),
             unseen: 0,

@@ -14,6 +14,9 @@ pub mod card;
 mod dead;
 pub mod event;
 mod hand_on;
+mod kept;
+mod prune;
+pub mod queue;
 mod schema;
 mod thread;
 

@@ -13,6 +13,7 @@
 //! most. What is told is decided at the last moment: while the place makes us wait, more comes in and goes along.
 
 mod backoff;
+mod forget;
 mod hold;
 mod stand_in;
 mod tell;
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use self::backoff::Backoff;
+pub use self::forget::Source;
 use crate::clock::Clock;
 use crate::incident::Following;
 use crate::intake::Intake;
@@ -57,9 +59,16 @@ pub struct Sender {
     clock: Clock,
     metrics: Metrics,
     backoff: Backoff,
+    /// Who knows what fires, if anybody does.
+    source: Option<Arc<dyn Source>>,
+    /// When forgotten cards were looked for last.
+    swept: Option<Instant>,
+    /// When the agenda was looked at last.
+    looked: Option<Instant>,
     /// Whether others have been told that they stand in for this receiver.
     is_replaced: bool,
-    /// How many cards one message may tell: fewer after one was refused, so that the one at fault is found.
+    /// How many cards one message may tell: fewer after one was refused, so that the one at fault is found; and after a try
+    /// that brought no answer the same ones, so that no more than these can stand there twice.
     fold: usize,
 }
 
@@ -109,8 +118,18 @@ impl Sender {
             metrics,
             backoff: Backoff::default(),
             is_replaced: false,
+            source: None,
+            swept: None,
+            looked: None,
             fold: usize::MAX,
         }
+    }
+
+    /// Asks `source` about cards that nobody tells of any more.
+    #[must_use]
+    pub fn asking(mut self, source: Arc<dyn Source>) -> Self {
+        self.source = Some(source);
+        self
     }
 
     /// Tells people what there is to tell, until `stop`; a message under way is finished.
@@ -167,6 +186,13 @@ impl Sender {
                 break;
             }
         }
+        self.forget_now_and_then().await?;
+        // While nothing can be told, what comes in is only taken in; now and then somebody looks how much it is.
+        let now = Instant::now();
+        if self.backoff.until() > now && self.looked.is_some_and(|looked| now < looked + TICK) {
+            return Ok(Next::At(self.backoff.until()));
+        }
+        self.looked = Some(now);
         let agenda = self.outbox.agenda(&self.name).await?;
         let waits = agenda.oldest.map_or(Duration::ZERO, |oldest| self.age(oldest));
         let is_dead = self.outbox.death(&self.name).await?.is_some();
@@ -237,3 +263,6 @@ enum Due {
     Notice,
     Edit(crate::outbox::card::Posted),
 }
+
+#[cfg(test)]
+mod tests;

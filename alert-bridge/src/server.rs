@@ -176,13 +176,11 @@ impl Bridge {
         if webhook.alerts.is_empty() {
             return Ok((Outcome::Accepted, "no alerts, so there is nothing to tell\n"));
         }
-        // What we do not read of it may be no text.
-        let body =
-            String::from_utf8(body).unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned());
+        drop(body);
         let firing = webhook.alerts.iter().filter(|alert| alert.status == Status::Firing).count();
         let resolved = webhook.alerts.len() - firing;
         let group = text::clip(&text::line(&webhook.group_key), KEY_LIMIT);
-        let accepted = self.intake.webhook(&webhook, body).await.inspect_err(
+        let accepted = self.intake.webhook(&webhook).await.inspect_err(
             |trouble| warn!(bridge.group = %group, "could not keep {firing} firing and {resolved} resolved alerts: {trouble}"),
         )?;
         Ok(match accepted {

@@ -153,6 +153,7 @@ fn fault(name: &'static str, error: &Error) -> TemplateFault {
     let place = error.line().map(|line| format!(" line {line}")).unwrap_or_default();
     let reason = match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, _) => "it computes too much (a loop in a loop?)".to_owned(),
+        (ErrorKind::UndefinedError, None) => "undefined value: nothing has this name".to_owned(),
         (ErrorKind::WriteFailure, _) => format!("it writes more than {OUTPUT_LIMIT_BYTES} bytes"),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),

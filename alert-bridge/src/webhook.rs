@@ -23,7 +23,7 @@ const REASON_LIMIT: usize = 300;
 /// One notification about one group.
 ///
 /// The group's own status is not in here: each alert has one, and with `max_alerts` the group's is not true.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", expecting = "the object that Alertmanager posts")]
 pub struct Webhook {
     /// The receiver in Alertmanager's configuration, quoted as for a regular expression.

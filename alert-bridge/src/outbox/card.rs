@@ -245,6 +245,22 @@ impl Outbox {
         .await
     }
 
+    /// Returns the cards of `receiver` about incidents that go on and were heard of last before `before`.
+    ///
+    /// # Errors
+    /// When the outbox cannot be used.
+    pub async fn going_on(&self, receiver: &str, before: Timestamp, count: usize) -> Result<Vec<Card>, Trouble> {
+        let receiver = receiver.to_owned();
+        self.run(move |connection| {
+            let query = format!(
+                "{CARDS} WHERE card.receiver = ? AND kind = 'incident' AND closed_ms IS NULL AND
+                 (changed_ms < ? OR missing) ORDER BY card.id LIMIT ?"
+            );
+            cards(connection, &query, params![receiver, before.as_millisecond(), integer(count)])
+        })
+        .await
+    }
+
     /// Forbids edits of `message` before `until`.
     ///
     /// # Errors
@@ -378,6 +394,14 @@ pub(super) fn due_now(connection: &Connection, receiver: &str, now: Timestamp) -
     cards(connection, &query, params![receiver, now.as_millisecond()])
 }
 
+/// Finds a card and whose it is.
+pub(super) fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<(String, Card)>> {
+    let query = format!("{CARDS} WHERE card.id = ?");
+    let card = connection.prepare_cached(&query)?.query_row([id], read).optional()?;
+    let receiver = "SELECT receiver FROM card WHERE id = ?";
+    card.map(|card| Ok((connection.query_row(receiver, [id], |row| row.get(0))?, card))).transpose()
+}
+
 fn of_group(connection: &Connection, receiver: &str, group_key: &str) -> rusqlite::Result<Option<Card>> {
     let query = format!(
         "{CARDS} WHERE card.receiver = ? AND group_key = ? AND card.kind = 'incident' ORDER BY card.id DESC LIMIT 1"
@@ -396,11 +420,15 @@ fn insert_message(
     Ok(connection.last_insert_rowid())
 }
 
+/// Writes a card down with what follows from it.
 pub(super) fn save(connection: &Connection, receiver: &str, card: &mut Card, now: Timestamp) -> rusqlite::Result<()> {
     let needs = card.needs(now);
-    let (firing, resolved, over) = match &card.content {
-        Content::Incident(incident) => (incident.counts().0, incident.counts().1, incident.is_over()),
-        Content::Note(_) => (0, 0, false),
+    let (firing, resolved, over, missing) = match &card.content {
+        Content::Incident(incident) => {
+            let (firing, resolved) = incident.counts();
+            (firing, resolved, incident.is_over(), incident.misses())
+        }
+        Content::Note(_) => (0, 0, false, false),
     };
     card.closed = if over { card.closed.or(Some(now)) } else { None };
     let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millisecond);
@@ -423,12 +451,15 @@ pub(super) fn save(connection: &Connection, receiver: &str, card: &mut Card, now
         card.version,
         integer(firing),
         integer(resolved),
+        missing,
         state,
     ];
-    let upsert = "INSERT INTO card (id, receiver, kind, group_key, message, opened_ms, changed_ms, post_ms, notice_ms, edit_ms,
-        closed_ms, hold_ms, version, firing, resolved, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+    let upsert =
+        "INSERT INTO card (id, receiver, kind, group_key, message, opened_ms, changed_ms, post_ms, notice_ms, edit_ms,
+        closed_ms, hold_ms, version, firing, resolved, missing, state)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
         ON CONFLICT (id) DO UPDATE SET message = ?5, changed_ms = ?7, post_ms = ?8, notice_ms = ?9, edit_ms = ?10,
-        closed_ms = ?11, hold_ms = ?12, version = ?13, firing = ?14, resolved = ?15, state = ?16";
+        closed_ms = ?11, hold_ms = ?12, version = ?13, firing = ?14, resolved = ?15, missing = ?16, state = ?17";
     connection.prepare_cached(upsert)?.execute(columns)?;
     if card.id == 0 {
         card.id = connection.last_insert_rowid();

@@ -19,14 +19,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All times are milliseconds since 1970.
 const TABLES: &str = "
--- What was accepted: a webhook as Alertmanager posted it, or a note as a script did.
+-- What was accepted: a webhook as far as we read it, or a note.
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     received_ms INTEGER NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('webhook', 'note')),
     key INTEGER NOT NULL,      -- the same for a retry and for what the other of two Alertmanagers says
     group_key TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL         -- as JSON
 ) STRICT;
 CREATE INDEX event_by_key ON event (key, received_ms);
 
@@ -66,13 +66,22 @@ CREATE TABLE card (
     version INTEGER NOT NULL,  -- grows with every change
     firing INTEGER NOT NULL,
     resolved INTEGER NOT NULL,
+    missing INTEGER NOT NULL,  -- whether the group is told without an alert that nobody ended
     state TEXT NOT NULL        -- JSON
 ) STRICT;
 CREATE INDEX card_by_group ON card (receiver, group_key, id);
 CREATE INDEX card_to_post ON card (receiver, post_ms) WHERE post_ms IS NOT NULL;
 CREATE INDEX card_to_notice ON card (receiver, notice_ms) WHERE notice_ms IS NOT NULL;
 CREATE INDEX card_to_edit ON card (receiver, edit_ms) WHERE edit_ms IS NOT NULL;
+CREATE INDEX card_untold ON card (receiver, changed_ms)
+    WHERE post_ms IS NOT NULL OR notice_ms IS NOT NULL OR edit_ms IS NOT NULL;
 CREATE INDEX card_by_message ON card (message);
+
+-- What else has to survive a restart.
+CREATE TABLE kept (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
 
 -- Receivers that do not take messages any more.
 CREATE TABLE dead (

@@ -3,13 +3,13 @@
 //! Discord has no way to recognise a repeated message. When an answer is lost on its way back, the message is sent again,
 //! and may then stand in the channel twice: told twice is better than not told.
 
-mod answer;
+pub(crate) mod answer;
 mod card;
 mod fold;
-mod http;
+pub(crate) mod http;
 mod limits;
 mod markdown;
-mod payload;
+pub(crate) mod payload;
 mod style;
 mod url;
 
@@ -53,6 +53,15 @@ impl Discord {
     pub fn new(url: WebhookUrl, style: Style, shared: Arc<Shared>, metrics: Metrics) -> anyhow::Result<Self> {
         let forum = style.thread_name.is_some().into();
         Ok(Self { discord: Http::new(url)?, style, metrics, budget: Budget::new(shared), forum })
+    }
+}
+
+#[cfg(test)]
+impl<P: Post> Discord<P> {
+    /// Posts to a Discord that a test has made.
+    pub(crate) fn over(discord: P, shared: Arc<Shared>) -> Self {
+        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+        Self { discord, style: Style::default(), metrics, budget: Budget::new(shared), forum: AtomicBool::new(false) }
     }
 }
 

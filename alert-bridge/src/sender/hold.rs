@@ -9,8 +9,17 @@ use crate::outbox::card::{Beside, Card, Content};
 use crate::routing::{Hold, Subject, Then};
 
 impl Sender {
-    /// Returns `card` if it may be told now. Otherwise it is put away until it may, or for good if that is what somebody wants.
-    pub(super) async fn unless_held(&self, mut card: Card) -> Result<Option<Card>, Trouble> {
+    /// Returns those of `cards` that may be told now. The others are put away until they may, or for good if that is what somebody
+    /// wants.
+    pub(super) async fn unless_held(&self, cards: Vec<Card>) -> Result<Vec<Card>, Trouble> {
+        let mut told = Vec::with_capacity(cards.len());
+        for card in cards {
+            told.extend(self.unless_one_is_held(card).await?);
+        }
+        Ok(told)
+    }
+
+    async fn unless_one_is_held(&self, mut card: Card) -> Result<Option<Card>, Trouble> {
         let now = self.clock.now();
         let until = match &mut card.content {
             Content::Note(note) => match Subject::note(note, |subject| self.intake.routing().hold(&self.name, subject, now)) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use daemon::CancellationToken;
+use jiff::SignedDuration;
 use tracing::{error, info, warn};
 
 use super::Sender;
@@ -21,6 +22,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(300);
 /// How long to wait before what was told is noted again, when it could not be.
 const NOTE_PAUSE: Duration = Duration::from_secs(1);
 
+/// Whoever had to wait longer than this reads why.
+const LATE: SignedDuration = SignedDuration::from_mins(2);
+
 /// What was told.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Telling {
@@ -33,33 +37,40 @@ impl Sender {
     pub(super) async fn post(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
         let now = self.clock.now();
         let cards = self.outbox.to_post(&self.name, now, FOLD_LIMIT.min(self.fold)).await?;
+        let cards = self.unless_held(cards).await?;
         let (cards, messages) = self.composed(cards, Telling::Card, Self::card).await?;
-        self.tell(cards, &messages, Telling::Card, stop).await
+        self.tell(cards, messages, Telling::Card, stop).await
     }
 
     /// Posts what is new about cards that have a message: an edit tells nobody.
     pub(super) async fn notice(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
         let now = self.clock.now();
         let cards = self.outbox.to_notice(&self.name, now, FOLD_LIMIT.min(self.fold)).await?;
+        let cards = self.unless_held(cards).await?;
         let (cards, messages) = self.composed(cards, Telling::Notice, Self::news).await?;
-        self.tell(cards, &messages, Telling::Notice, stop).await
+        self.tell(cards, messages, Telling::Notice, stop).await
     }
 
     /// Posts as many of `messages` as one message can tell.
     async fn tell(
         &mut self,
         mut cards: Vec<Card>,
-        messages: &[Message],
+        mut messages: Vec<Message>,
         telling: Telling,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
         if messages.is_empty() {
             return Ok(());
         }
-        let count = self.receiver.fits(messages).clamp(1, messages.len());
+        let count = self.receiver.fits(&messages).clamp(1, messages.len());
         cards.truncate(count);
-        let answer = self.receiver.post(&messages[..count]).await;
-        self.settle(answer, cards, &messages[..count], telling, stop).await
+        messages.truncate(count);
+        for (message, card) in messages.iter_mut().zip(&cards) {
+            let waited = self.clock.now().duration_since(card.changed);
+            message.late = Some(waited).filter(|waited| *waited > LATE);
+        }
+        let answer = self.receiver.post(&messages).await;
+        self.settle(answer, cards, &messages, telling, stop).await
     }
 
     /// Brings a message up to date.
@@ -117,8 +128,7 @@ impl Sender {
         compose: impl Fn(&Self, &Card) -> Option<Message>,
     ) -> Result<(Vec<Card>, Vec<Message>), Trouble> {
         let (mut told, mut messages, mut mute) = (Vec::new(), Vec::new(), Vec::new());
-        for card in cards {
-            let Some(mut card) = self.unless_held(card).await? else { continue };
+        for mut card in cards {
             match compose(self, &card) {
                 Some(message) => {
                     told.push(card);
@@ -208,6 +218,7 @@ impl Sender {
             }
             Answer::Wait => Ok(()),
             Answer::Trouble(reason) => {
+                self.fold = cards.len();
                 self.failed(&reason);
                 Ok(())
             }

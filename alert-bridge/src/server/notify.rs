@@ -95,6 +95,9 @@ pub fn parse(kind: &str, header_key: Option<&str>, body: &[u8], now: Timestamp) 
 }
 
 fn json(body: &[u8]) -> Result<Words, NotUnderstood> {
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(NotUnderstood::Malformed("it is JSON, but no object".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|error| NotUnderstood::Malformed(text::clip(&text::line(&error.to_string()), REASON_LIMIT)))
 }
 

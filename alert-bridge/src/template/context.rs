@@ -47,7 +47,7 @@ fn alert(message: &Message, entry: &Entry, moment: &Moment) -> Value {
     let language = message.language;
     let lasted = entry.ended.map(|ended| language.duration(ended.duration_since(entry.started))).unwrap_or_default();
     let all = [message.links.as_slice(), &entry.links].concat();
-    let figure = |figure: &Option<String>| figure.clone().unwrap_or_default().into();
+    let annotation = |name: &str| entry.annotations.get(name).unwrap_or_default().into();
     Value::from(BTreeMap::from([
         ("state", Value::from(entry.state.as_str())),
         ("state_word", language.state(entry.state).into()),
@@ -64,8 +64,8 @@ fn alert(message: &Message, entry: &Entry, moment: &Moment) -> Value {
         ("ended", entry.ended.map_or_else(|| "".into(), |ended| time(ended, moment))),
         ("lasted", lasted.into()),
         ("flaps", entry.flaps.into()),
-        ("value", figure(&entry.figures.value)),
-        ("threshold", figure(&entry.figures.threshold)),
+        ("value", annotation("value")),
+        ("threshold", annotation("threshold")),
         ("labels", names(entry.all_labels.iter())),
         ("annotations", names(entry.annotations.iter())),
         ("links", links(message, &all)),

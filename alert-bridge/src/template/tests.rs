@@ -37,7 +37,7 @@ fn no_label_becomes_markup_unless_the_template_says_so() {
     let mut message = sample(0);
     message.title = "*bold* \u{1b}[31m".to_owned();
     assert_eq!(build("{{ title }}", "", "").unwrap().title(&message).unwrap(), "\\*bold\\* [31m");
-    assert_eq!(build("{{ title|safe }}", "", "").unwrap().title(&message).unwrap(), "*bold* \u{1b}[31m".trim());
+    assert_eq!(build("{{ title|safe }}", "", "").unwrap().title(&message).unwrap(), "*bold* [31m");
     message.title = "{{ 7 * 7 }}{% raw %}".to_owned();
     assert_eq!(build("{{ title }}", "", "").unwrap().title(&message).unwrap(), "{{ 7 \\* 7 }}{% raw %}");
 }

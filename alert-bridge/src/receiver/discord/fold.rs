@@ -1,7 +1,7 @@
 //! Many messages in one: full cards while there is room, a line for each alert when there is less, and bare names when
 //! there are hundreds. However little room there is, every alert is named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::card::{called, card, color, relative};
 use super::markdown::escape;
@@ -17,8 +17,12 @@ use crate::text::{clip, length};
 const TITLE_NAMES: usize = 3;
 const NAME_LIMIT: usize = 60;
 const HEADLINE_LIMIT: usize = 120;
+/// So long is a line of names at most: it is cut between two embeds, and they must not stay half empty.
+const NAMES_LIMIT: usize = DESCRIPTION_LIMIT / 8;
 /// What the lines of a digest may take in all: the rest is for its title.
-const LINES_ROOM: usize = TOTAL_LIMIT - TITLE_LIMIT;
+const LINES_ROOM: usize = TOTAL_LIMIT - TITLE_LIMIT - LATE_ROOM;
+/// Room for the word that they had to wait.
+const LATE_ROOM: usize = 150;
 
 /// Returns how many of `messages`, from the first on, one message can tell without leaving an alert unnamed; at least 1.
 pub fn fits(messages: &[Message], style: &Style) -> usize {
@@ -26,13 +30,42 @@ pub fn fits(messages: &[Message], style: &Style) -> usize {
     if cards(&messages[..alike], style).is_some() {
         return alike;
     }
-    // The more are taken, the longer it gets, so the border can be found by halving.
-    let (mut fits, mut too_many) = (1, alike + 1);
-    while too_many - fits > 1 {
-        let half = fits.midpoint(too_many);
-        if digest(&messages[..half], style).is_some() { fits = half } else { too_many = half }
-    }
-    fits
+    let messages = &messages[..alike];
+    by_line(messages).max(by_name(messages)).max(1)
+}
+
+/// How many messages fit when each alert has a line.
+fn by_line(messages: &[Message]) -> usize {
+    let mut used = 0;
+    let mut fits = messages.iter().take_while(|message| {
+        used += lines_of(message).map(|line| length(&line) + 1).sum::<usize>();
+        used <= LINES_ROOM
+    });
+    fits.by_ref().count()
+}
+
+/// How many messages fit when each alert has its name only. Never more than [`names`] takes: each line is counted as if it
+/// were cut as often as it can be.
+fn by_name(messages: &[Message]) -> usize {
+    let (mut used, mut heads) = (0, BTreeMap::new());
+    let fits = messages.iter().take_while(|message| {
+        for entry in &message.entries {
+            let lead = length(&lead(entry.state, entry.level, &entry.alert));
+            let name = length(&escape(&entry.name, NAME_LIMIT)) + 2;
+            let line = heads.entry((entry.state, entry.level, entry.alert.as_str())).or_insert(NAMES_LIMIT);
+            if *line + name > NAMES_LIMIT {
+                used += lead + 1;
+                *line = lead;
+            }
+            *line += name;
+            used += name;
+        }
+        if message.unseen > 0 {
+            used += length(&message.language.unseen(u64::MAX));
+        }
+        used <= LINES_ROOM
+    });
+    fits.count()
 }
 
 /// Notes are told whole, and what makes no sound is not told together with what does.
@@ -82,10 +115,9 @@ fn cards(messages: &[Message], style: &Style) -> Option<Payload> {
 
 /// A line for each alert, or else the names of all.
 fn digest(messages: &[Message], style: &Style) -> Option<Payload> {
-    [lines(messages), names(messages)].into_iter().find_map(|lines| {
-        let embeds = packed(&lines, messages)?;
-        Some(framed(messages, embeds, style))
-    })
+    let lines = || messages.iter().flat_map(lines_of).collect::<Vec<_>>();
+    let embeds = packed(&lines(), messages).or_else(|| packed(&names(messages), messages))?;
+    Some(framed(messages, embeds, style))
 }
 
 /// As many names as there is room for, and how many more there are.
@@ -123,7 +155,12 @@ fn packed(lines: &[String], messages: &[Message]) -> Option<Vec<Embed>> {
     let (state, level) = worst(messages);
     let mut embeds = vec![Embed { title: title(messages), color: color(state, level), ..Embed::default() }];
     let mut used = 0;
-    for line in lines {
+    let late = messages
+        .iter()
+        .filter_map(|message| message.late.map(|late| (late, message.language)))
+        .max_by_key(|(late, _)| *late);
+    let late = late.map(|(late, language)| language.late(late));
+    for line in late.iter().chain(lines) {
         used += length(line) + 1;
         let last = embeds.last_mut()?;
         if length(&last.description) + 1 + length(line) > DESCRIPTION_LIMIT {
@@ -136,7 +173,7 @@ fn packed(lines: &[String], messages: &[Message]) -> Option<Vec<Embed>> {
         last.description.push_str(line);
     }
     let longest = lines.iter().map(|line| length(line)).max().unwrap_or_default();
-    (used <= LINES_ROOM && longest <= DESCRIPTION_LIMIT).then_some(embeds)
+    (used <= LINES_ROOM + LATE_ROOM && longest <= DESCRIPTION_LIMIT).then_some(embeds)
 }
 
 fn worst(messages: &[Message]) -> (State, Level) {
@@ -179,13 +216,9 @@ fn title(messages: &[Message]) -> String {
     clip(&title, TITLE_LIMIT)
 }
 
-fn lines(messages: &[Message]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for message in messages {
-        lines.extend(message.entries.iter().map(|entry| line(message.language, entry)));
-        lines.extend((message.unseen > 0).then(|| message.language.unseen(message.unseen)));
-    }
-    lines
+fn lines_of(message: &Message) -> impl Iterator<Item = String> {
+    let unseen = (message.unseen > 0).then(|| message.language.unseen(message.unseen));
+    message.entries.iter().map(|entry| line(message.language, entry)).chain(unseen)
 }
 
 /// `🔴 **HostDown — db-1** · db-1 does not answer · started 5 minutes ago`
@@ -201,6 +234,10 @@ fn line(language: Language, entry: &Entry) -> String {
         line.push_str(&format!(" · {}", language.flaps(entry.flaps)));
     }
     line
+}
+
+fn lead(state: State, level: Level, alert: &str) -> String {
+    format!("{} **{}**: ", mark(state, level), escape(alert, NAME_LIMIT))
 }
 
 /// `🔴 **HostDown**: db-1, db-2, db-3`: one line for each alert name and state, in the order in which they are told.
@@ -220,10 +257,10 @@ fn names(messages: &[Message]) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for ((state, level, alert), names) in heads.into_iter().zip(named) {
-        let lead = format!("{} **{}**: ", mark(state, level), escape(alert, NAME_LIMIT));
+        let lead = lead(state, level, alert);
         let mut line = lead.clone();
         for name in names {
-            if length(&line) + length(&name) + 2 > DESCRIPTION_LIMIT / 4 {
+            if length(&line) + length(&name) + 2 > NAMES_LIMIT {
                 lines.push(std::mem::replace(&mut line, lead.clone()));
             }
             if line.len() > lead.len() {

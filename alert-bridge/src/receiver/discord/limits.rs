@@ -220,3 +220,6 @@ impl Channel {
         self.blocked = self.blocked.max(other.blocked);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::kind::{Level, Occasion, State};
 use crate::message::Message;
 use crate::receiver::{mark, plain};
 use crate::template::Templates;
-use crate::text::{clip, is_blank};
+use crate::text::{clip, is_blank, line};
 
 /// A subject line beyond this is not read.
 const SUBJECT_LIMIT: usize = 150;
@@ -93,6 +93,7 @@ impl Writer {
                 state => format!("{} {}: {title}", mark(state, first.level), language.told(first.occasion, state)),
             }
         });
+        let title = line(&title);
         match messages.len() {
             1 => clip(&title, SUBJECT_LIMIT),
             more => format!("{} {}", clip(&title, SUBJECT_LIMIT), language.more(more - 1)),
@@ -108,10 +109,10 @@ impl Writer {
                 texts.push(body);
                 continue;
             }
-            let line = |entry: &_| self.templates.line(message, entry);
-            let look = plain::Look { moment: &moment, paint: &|text, _, _| text.to_owned(), line: &line };
+            let words = |entry: &_| self.templates.line(message, entry);
+            let look = plain::Look { moment: &moment, paint: &|text, _, _| text.to_owned(), line: &words };
             texts.push(plain::text(message, &look));
-            pages.push(html::card(message, &moment, &line));
+            pages.push(html::card(message, &moment, &words));
         }
         let language = messages.first().map_or("en", |message| message.language.suffix());
         (texts.join("\n\n") + "\n", html::page(language, &pages))

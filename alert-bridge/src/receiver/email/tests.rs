@@ -53,7 +53,6 @@ fn no_label_gets_into_the_headers_or_becomes_html() {
     message.text = "<script>alert(1)</script>\n.\n".to_owned();
     let (_, mail) = write(std::slice::from_ref(&message));
     assert_eq!(header(&mail, "Bcc"), None);
-    assert!(!mail.contains("\r\nBcc:"), "{mail}");
     assert!(!html::card(&message, &|moment| moment.to_string(), &|_| None).contains("<script"));
     assert!(mail.is_ascii() && mail.lines().all(|line| line.len() <= 998));
 }

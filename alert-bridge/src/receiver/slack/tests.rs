@@ -62,7 +62,7 @@ fn every_alert_of_many_messages_is_named() {
     assert!(count >= 10, "{count}");
     let text = serde_json::to_string(&card(&messages[..count])).unwrap();
     for number in 0..count {
-        assert!(text.contains(&format!("db-{number}*")), "db-{number} in {text}");
+        assert!(text.contains(&format!("— db-{number}>")), "db-{number} in {text}");
     }
 }
 
