@@ -189,8 +189,10 @@ impl Sender {
         self.forget_now_and_then().await?;
         // While nothing can be told, what comes in is only taken in; now and then somebody looks how much it is.
         let now = Instant::now();
-        if self.backoff.until() > now && self.looked.is_some_and(|looked| now < looked + TICK) {
-            return Ok(Next::At(self.backoff.until()));
+        if let Some(until) = self.backoff.until()
+            && self.looked.is_some_and(|looked| now < looked + TICK)
+        {
+            return Ok(Next::At(until));
         }
         self.looked = Some(now);
         let agenda = self.outbox.agenda(&self.name).await?;
@@ -209,7 +211,7 @@ impl Sender {
             }
         }
         let Some((moment, deed)) = self.next(&agenda) else { return Ok(Next::At(Instant::now() + TICK)) };
-        let moment = moment.max(self.backoff.until());
+        let moment = self.backoff.until().map_or(moment, |until| until.max(moment));
         if moment > Instant::now() {
             return Ok(Next::At(moment));
         }

@@ -64,6 +64,7 @@ struct Addresses {
     pushgateway: Port,
     prometheus: Port,
     alertmanager: Port,
+    other_alertmanager: Port,
     bridge: Port,
     bridge_admin: Port,
 }
@@ -143,7 +144,17 @@ impl World {
 
     /// Hands alerts to Alertmanager, as Prometheus would.
     pub async fn alerts(&self, alerts: &Value) {
-        let url = format!("{}/api/v2/alerts", url(&self.addresses.alertmanager));
+        self.alerts_to(&self.addresses.alertmanager, alerts).await;
+    }
+
+    /// Hands alerts to both Alertmanagers, as Prometheus would.
+    pub async fn alerts_to_both(&self, alerts: &Value) {
+        self.alerts_to(&self.addresses.alertmanager, alerts).await;
+        self.alerts_to(&self.addresses.other_alertmanager, alerts).await;
+    }
+
+    async fn alerts_to(&self, alertmanager: &Port, alerts: &Value) {
+        let url = format!("{}/api/v2/alerts", url(alertmanager));
         let sent = self.client.post(url).json(alerts).send().await;
         let status = sent.unwrap_or_else(|error| self.fail(&format!("Alertmanager takes no alerts: {error}"))).status();
         assert!(status.is_success(), "Alertmanager answered {status} to {alerts}");
@@ -252,6 +263,23 @@ impl World {
     /// Returns a folder for what the test itself needs to write.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until the bridge has nothing left to tell.
+    pub async fn all_is_told(&self) {
+        // The figures are of the last round, so they must hold for a moment.
+        let is_told = async || {
+            for _ in 0..3 {
+                let metrics = self.bridge_metrics().await;
+                let queued = metrics.lines().find(|line| line.starts_with("noroshi_bridge_queued{"))?;
+                if !queued.ends_with(" 0") {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Some(())
+        };
+        self.eventually("the bridge to have told everything", is_told).await;
     }
 
     // --- inside ---

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 /// Discord has refused nothing and pinged nobody, and the bridge still does its work.
 async fn assert_unharmed(world: &World) {
+    world.all_is_told().await;
     for request in world.discord.requests() {
         assert!(request.status.is_some_and(|status| status < 300), "{request:?}");
     }

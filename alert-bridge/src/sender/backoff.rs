@@ -16,9 +16,9 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Nothing is tried before this moment.
-    pub(super) fn until(&self) -> Instant {
-        self.until.unwrap_or_else(Instant::now)
+    /// Nothing is tried before this moment, if it lies ahead.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until.filter(|until| *until > Instant::now())
     }
 
     /// Returns for how long the place has not answered.

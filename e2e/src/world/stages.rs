@@ -63,6 +63,7 @@ impl World {
                 pushgateway: port(),
                 prometheus: port(),
                 alertmanager: port(),
+                other_alertmanager: port(),
                 bridge: port(),
                 bridge_admin: port(),
             },
@@ -202,6 +203,8 @@ impl World {
             local(&self.addresses.bridge).to_string(),
             "--admin-listen".to_owned(),
             local(&self.addresses.bridge_admin).to_string(),
+            "--data".to_owned(),
+            self.path("bridge"),
             "--language".to_owned(),
             "en".to_owned(),
             "--data".to_owned(),
@@ -218,14 +221,32 @@ impl World {
     }
 
     fn start_alertmanager(&self) {
-        let launch = Launch::with([
+        self.start_engine(
+            "alertmanager",
+            "prometheus-alertmanager",
+            self.alertmanager("alertmanager", &self.addresses.alertmanager),
+        );
+    }
+
+    /// Starts another Alertmanager with the same configuration, which knows nothing of the first: what a pair is while its
+    /// two halves cannot hear each other.
+    pub async fn start_other_alertmanager(&self) {
+        let other = &self.addresses.other_alertmanager;
+        self.start_engine("other-alertmanager", "prometheus-alertmanager", self.alertmanager("other", other));
+        let page = format!("{}/-/ready", url(other));
+        let is_ready = async || self.client.get(&page).send().await.ok()?.status().is_success().then_some(());
+        self.eventually("the other Alertmanager to be ready", is_ready).await;
+    }
+
+    fn alertmanager(&self, storage: &str, port: &Port) -> Launch {
+        Launch::with([
             format!("--config.file={}", self.path("config/alertmanager/alertmanager.yml")),
-            format!("--storage.path={}", self.path("alertmanager")),
-            format!("--web.listen-address={}", local(&self.addresses.alertmanager)),
+            format!("--storage.path={}", self.path(storage)),
+            format!("--web.listen-address={}", local(port)),
+            format!("--web.external-url={}", url(port)),
             // Alone: nobody to gossip with.
             "--cluster.listen-address=".to_owned(),
-        ]);
-        self.start_engine("alertmanager", "prometheus-alertmanager", launch);
+        ])
     }
 
     fn start_prometheus(&self) {
