@@ -158,13 +158,17 @@ pub enum ConfigError {
         fault: ReceiverFault,
     },
     /// A name that is taken.
-    #[error("bridge.receivers.{PLAIN_RECEIVER}: this name is taken by {WEBHOOK_VARIABLE} (or bridge.webhook_url_file); give it another")]
+    #[error(
+        "bridge.receivers.{PLAIN_RECEIVER}: this name is taken by {WEBHOOK_VARIABLE} (or bridge.webhook_url_file); give it another"
+    )]
     NameTaken,
     /// The routes.
     #[error(transparent)]
     Misrouted(#[from] Misrouted),
     /// The token.
-    #[error("{0} holds no token: 16 to 512 characters without spaces make one (`openssl rand -hex 32` prints a good one)")]
+    #[error(
+        "{0} holds no token: 16 to 512 characters without spaces make one (`openssl rand -hex 32` prints a good one)"
+    )]
     Token(String),
 }
 

@@ -63,7 +63,8 @@ impl Handover {
     /// When it has not, as far as we know.
     pub async fn hand_over(&self, letter: &Letter) -> Result<(), Denied> {
         let note = &letter.note;
-        let fields: Vec<_> = note.fields.iter().map(|field| json!({"name": field.name, "value": field.value})).collect();
+        let fields: Vec<_> =
+            note.fields.iter().map(|field| json!({"name": field.name, "value": field.value})).collect();
         let body = json!({
             "key": letter.key, "level": note.level, "title": note.title, "text": note.text, "fields": fields,
             "said": note.said,

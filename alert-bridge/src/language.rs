@@ -142,7 +142,8 @@ impl Language {
     pub(crate) fn receiver_is_dead(self, name: &str, reason: &str, takes_over: bool, now: Timestamp) -> Note {
         let (title, text) = match self {
             Self::En => {
-                let meanwhile = if takes_over { "What it would be told comes here instead" } else { "What waits for it is kept" };
+                let meanwhile =
+                    if takes_over { "What it would be told comes here instead" } else { "What waits for it is kept" };
                 (
                     format!("Alerts do not reach `{name}` any more"),
                     format!(
@@ -173,7 +174,9 @@ impl Language {
         let (title, text) = match self {
             Self::En => (
                 format!("`{name}` cannot be reached"),
-                format!("For {lasts} no message has got through. What it would be told comes here until it answers again."),
+                format!(
+                    "For {lasts} no message has got through. What it would be told comes here until it answers again."
+                ),
             ),
             Self::Ja => (
                 format!("`{name}` につながりません"),

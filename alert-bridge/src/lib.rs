@@ -61,8 +61,8 @@ use crate::outbox::{Opened, Outbox};
 use crate::receiver::build;
 use crate::receiver::discord::Shared;
 use crate::sender::{Post, Sender};
-use crate::spool::Spool;
 use crate::server::Bridge;
+use crate::spool::Spool;
 
 /// The bridge, bound and ready to serve.
 pub struct AlertBridge {

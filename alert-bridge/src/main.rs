@@ -82,7 +82,9 @@ async fn say(config: Config, message: Send, environment: &Environment) -> Result
     let is_root = rustix::process::geteuid().is_root();
     let spool = message.spool.clone().or_else(|| config.notify.spool.clone());
     let spool = spool.or_else(|| data::default_spool(environment, is_root)).ok_or_else(|| {
-        Failure::configuration(anyhow!("there is no directory for notes that have to wait; set NOROSHI_SPOOL or --spool"))
+        Failure::configuration(anyhow!(
+            "there is no directory for notes that have to wait; set NOROSHI_SPOOL or --spool"
+        ))
     })?;
     let bridge = bridge_address(&config, &message)?;
     let way = Way { bridge, spool: Spool::new(spool) };
@@ -90,7 +92,11 @@ async fn say(config: Config, message: Send, environment: &Environment) -> Result
         let bridge = Handover::new(&way.bridge, config.token.clone())?;
         flush(&bridge, &way.spool).await;
         let left = way.spool.waiting().map_err(anyhow::Error::from)?.len();
-        return if left == 0 { Ok(()) } else { Err(anyhow!("{left} notes still wait in {}", way.spool.directory().display()).into()) };
+        return if left == 0 {
+            Ok(())
+        } else {
+            Err(anyhow!("{left} notes still wait in {}", way.spool.directory().display()).into())
+        };
     }
     let nowhere = message.bridge.is_none() && !config.places.iter().any(|named| named.place.outlives_us());
     let letter = letter(message)?;
@@ -122,7 +128,9 @@ fn bridge_address(config: &Config, message: &Send) -> Result<Url, Failure> {
     let url = Url::parse(address.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let bare = url.filter(|url| url.username().is_empty() && url.password().is_none());
     // Not quoted: it may hold a password.
-    bare.ok_or_else(|| Failure::configuration(anyhow!("NOROSHI_BRIDGE_URL (or --bridge) is not an address as http://127.0.0.1:9096")))
+    bare.ok_or_else(|| {
+        Failure::configuration(anyhow!("NOROSHI_BRIDGE_URL (or --bridge) is not an address as http://127.0.0.1:9096"))
+    })
 }
 
 fn letter(message: Send) -> Result<Letter, Failure> {

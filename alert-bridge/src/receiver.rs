@@ -3,10 +3,10 @@
 //! A receiver posts and edits, and says what the answer means. When it is asked, in which order, how often, and what
 //! becomes of a message that did not arrive is the affair of [`sender`](crate::sender), the same for all of them.
 
+pub mod build;
 pub mod discord;
 pub mod email;
 pub mod endpoint;
-pub mod build;
 mod fit;
 pub mod hook;
 mod pace;
@@ -129,4 +129,10 @@ async fn answer_body(mut response: reqwest::Response) -> Vec<u8> {
         body.extend_from_slice(&chunk);
     }
     body
+}
+
+/// Says that some of `messages` come late, if they do.
+fn late(messages: &[Message]) -> String {
+    let late = messages.iter().filter_map(|message| message.late.map(|late| (late, message.language)));
+    late.max_by_key(|(late, _)| *late).map(|(late, language)| language.late(late)).unwrap_or_default()
 }

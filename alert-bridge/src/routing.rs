@@ -134,7 +134,9 @@ impl Routing {
         let known = receivers.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let check = |place: &str, name: &String| match receivers.contains_key(name) {
             true => Ok(()),
-            false => Err(Misrouted::UnknownReceiver { place: place.to_owned(), name: name.clone(), known: known.clone() }),
+            false => {
+                Err(Misrouted::UnknownReceiver { place: place.to_owned(), name: name.clone(), known: known.clone() })
+            }
         };
         for (number, route) in routes.iter().enumerate() {
             route.receivers.iter().try_for_each(|name| check(&format!("bridge.routes[{number}]"), name))?;
@@ -188,7 +190,11 @@ impl Routing {
         for (place, alert) in webhook.alerts.iter().enumerate() {
             let mut at = |name, known_only| {
                 let destination = destinations.entry(name).or_insert_with(|| Destination::none(name));
-                if known_only { destination.if_known.push(place) } else { destination.alerts.get_or_insert_default().push(place) }
+                if known_only {
+                    destination.if_known.push(place)
+                } else {
+                    destination.alerts.get_or_insert_default().push(place)
+                }
             };
             Subject::alert(alert, |subject| {
                 let names = self.of(subject, now);

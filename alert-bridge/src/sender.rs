@@ -203,7 +203,9 @@ impl Sender {
             self.hand_on(&agenda).await?;
             return Ok(Next::At(Instant::now() + TICK));
         }
-        if self.backoff.lasts() >= self.fallback_after && self.backoff.until() > Instant::now() {
+        if self.backoff.lasts() >= self.fallback_after
+            && self.backoff.until().is_some_and(|until| until > Instant::now())
+        {
             // Until the next try; that one may bring something through again.
             self.announce_outage().await?;
             if self.hand_on(&agenda).await? {

@@ -160,7 +160,10 @@ fn refuse(what: &str, refusal: &Refusal) -> Response {
 
 async fn wrong_path(uri: Uri) -> (StatusCode, String) {
     let path = text::clip(&text::line(uri.path()), 100);
-    (StatusCode::NOT_FOUND, format!("nothing is at {path}; Alertmanager's webhooks go to POST /alertmanager, notes to POST /notify\n"))
+    (
+        StatusCode::NOT_FOUND,
+        format!("nothing is at {path}; Alertmanager's webhooks go to POST /alertmanager, notes to POST /notify\n"),
+    )
 }
 
 impl Bridge {

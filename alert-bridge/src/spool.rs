@@ -97,7 +97,8 @@ impl Spool {
         }
         // By the time at which it was said: the oldest is told first.
         let name = format!("{:020}-{mark}", letter.note.said.as_nanosecond().max(0));
-        let (path, part) = (self.directory.join(format!("{name}.{ENDING}")), self.directory.join(format!(".{name}.part")));
+        let (path, part) =
+            (self.directory.join(format!("{name}.{ENDING}")), self.directory.join(format!(".{name}.part")));
         let written = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&part)?;
             file.write_all(&text)?;
@@ -159,7 +160,13 @@ impl Spool {
     /// Makes sure that nobody else empties it meanwhile; nothing when somebody does.
     #[must_use]
     pub fn lock(&self) -> Option<File> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o640).open(self.directory.join(".lock")).ok()?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o640)
+            .open(self.directory.join(".lock"))
+            .ok()?;
         file.try_lock().is_ok().then_some(file)
     }
 

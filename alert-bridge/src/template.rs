@@ -129,7 +129,12 @@ impl Templates {
         }
     }
 
-    fn render(&self, name: &'static str, message: &Message, entry: Option<&Entry>) -> Option<Result<String, TemplateFault>> {
+    fn render(
+        &self,
+        name: &'static str,
+        message: &Message,
+        entry: Option<&Entry>,
+    ) -> Option<Result<String, TemplateFault>> {
         let template = self.environment.get_template(name).ok()?;
         let context = context::of(message, entry, self.moment.as_ref()?);
         let mut out = Bounded(Vec::new());

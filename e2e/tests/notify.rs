@@ -23,7 +23,8 @@ async fn send(spool: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> E
 }
 
 fn waiting(spool: &Path) -> usize {
-    let files = fs::read_dir(spool).map(|files| files.flatten().filter(|file| file.file_name().to_string_lossy().ends_with(".json")).count());
+    let files = fs::read_dir(spool)
+        .map(|files| files.flatten().filter(|file| file.file_name().to_string_lossy().ends_with(".json")).count());
     files.unwrap_or_default()
 }
 
@@ -131,7 +132,8 @@ async fn what_waits_goes_out_with_the_next_note_oldest_first() {
     assert_eq!(waiting(&spool), 0);
     let all = async || {
         let text: String = discord.messages().iter().map(Message::text).collect();
-        let places: Option<Vec<usize>> = ["first", "second", "third", "fourth"].iter().map(|word| text.find(word)).collect();
+        let places: Option<Vec<usize>> =
+            ["first", "second", "third", "fourth"].iter().map(|word| text.find(word)).collect();
         places.filter(|places| places.is_sorted())
     };
     world.eventually("all four in order", all).await;
@@ -161,6 +163,9 @@ async fn with_nowhere_to_send_to_the_operator_is_told_so() {
     let config = config.display().to_string();
     let ended = send(&folder.path().join("spool"), &[("NOROSHI_CONFIG", &config)], &["hello"]).await;
     assert_eq!(ended.code, Some(78), "{ended:?}");
-    assert!(ended.stderr.contains("DISCORD_ALERT_WEBHOOK_URL") && ended.stderr.contains("NOROSHI_BRIDGE_URL"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("DISCORD_ALERT_WEBHOOK_URL") && ended.stderr.contains("NOROSHI_BRIDGE_URL"),
+        "{ended:?}"
+    );
     assert_eq!(waiting(&folder.path().join("spool")), 0);
 }

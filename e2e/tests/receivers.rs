@@ -130,14 +130,20 @@ async fn every_kind_of_receiver_is_told_and_hears_the_end() {
     assert_eq!(mail.header("Subject"), "🔴 Firing: DiskFull — db-1");
     assert_eq!(mail.to, ["ops@example.org", "second@example.org"]);
     assert!(mail.encrypted && mail.user.as_deref() == Some("noroshi"), "{mail:?}");
-    assert!(mail.part("text/plain").contains("DiskFull on db-1") && mail.part("text/plain").contains("JST"), "{mail:?}");
+    assert!(
+        mail.part("text/plain").contains("DiskFull on db-1") && mail.part("text/plain").contains("JST"),
+        "{mail:?}"
+    );
     assert!(mail.part("text/html").contains("<b>DiskFull on db-1</b>"), "{mail:?}");
     assert_eq!(mail_over.header("Subject"), "✅ Resolved: DiskFull — db-1");
     assert_eq!(mail_over.header("In-Reply-To"), mail.header("Message-ID"));
     assert_eq!(places.smtp.complaints(), Vec::<String>::new());
 
     let (fired, over) = (&call.body["messages"][0], &call_over.body["messages"][0]);
-    assert_eq!((&fired["occasion"], &fired["state"], &fired["level"]), (&json!("new"), &json!("firing"), &json!("critical")));
+    assert_eq!(
+        (&fired["occasion"], &fired["state"], &fired["level"]),
+        (&json!("new"), &json!("firing"), &json!("critical"))
+    );
     assert_eq!(fired["alerts"][0]["labels"]["alertname"], "DiskFull");
     assert_eq!((&over["occasion"], &over["incident"]), (&json!("resolved"), &fired["incident"]));
     assert_ne!(call.id, call_over.id);
@@ -211,9 +217,15 @@ async fn what_a_dead_receiver_would_be_told_goes_to_who_stands_in_for_it() {
 
     world.alerts(&alert("DiskFull", "db-1", "warning")).await;
     let told = async || {
-        let messages: Vec<Value> =
-            places.hook.calls().iter().flat_map(|call| call.body["messages"].as_array().cloned().unwrap_or_default()).collect();
-        let about = |text: &str| messages.iter().find(|message| message["title"].as_str().unwrap_or_default().contains(text)).cloned();
+        let messages: Vec<Value> = places
+            .hook
+            .calls()
+            .iter()
+            .flat_map(|call| call.body["messages"].as_array().cloned().unwrap_or_default())
+            .collect();
+        let about = |text: &str| {
+            messages.iter().find(|message| message["title"].as_str().unwrap_or_default().contains(text)).cloned()
+        };
         about("`chat`").zip(about("DiskFull"))
     };
     let (death, fired) = world.eventually("both from the stand-in", told).await;
@@ -234,7 +246,8 @@ async fn what_a_dead_receiver_would_be_told_goes_to_who_stands_in_for_it() {
 async fn who_is_out_of_reach_for_too_long_is_stood_in_for_until_it_is_back() {
     let places = Places::open().await;
     let routes = "routes: [{receivers: [chat]}]";
-    let world = World::alerting_with(places.config("fallback: [program]\n      fallback_after: 2s", "", "", routes)).await;
+    let world =
+        World::alerting_with(places.config("fallback: [program]\n      fallback_after: 2s", "", "", routes)).await;
     places.slack.outage(Some(SlackFault::Drop));
 
     world.alerts(&alert("DiskFull", "db-1", "warning")).await;
@@ -390,4 +403,43 @@ async fn in_a_forum_each_incident_is_a_post_that_is_edited() {
 
     let names: Vec<&Value> = messages.iter().map(|message| &message.body["thread_name"]).collect();
     assert!(names.contains(&&json!("DiskFull — db-1")) && names.contains(&&Value::Null), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_relay_is_reached_as_it_wants_to_be_and_not_when_its_certificate_is_strange() {
+    let places = Places::open().await;
+    let folder = places.certificates.path().to_owned();
+    let (tls, none) = (Smtp::start(Security::Tls, &folder, None), Smtp::start(Security::None, &folder, None));
+    let strange = TempDir::with_prefix("noroshi-e2e-").unwrap();
+    Authority::found().issue(strange.path(), Validity::Current);
+    let (tls, none) = (tls.await.unwrap(), none.await.unwrap());
+    let strange = Smtp::start(Security::StartTls, strange.path(), None).await.unwrap();
+    let hosts = [tls.smarthost(), none.smarthost(), strange.smarthost()];
+    let world = World::alerting_with(move |world| {
+        let mail = |host: &str, more: &str| {
+            format!("{{email: {{smarthost: '{host}', {more}, from: n@example.org, to: [ops@example.org]}}}}")
+        };
+        let ca = format!("ca_file: {}", folder.join("ca.pem").display());
+        let config = format!(
+            "bridge:\n  receivers:\n    tls: {}\n    plain: {}\n    strange: {}\n",
+            mail(&hosts[0], &format!("tls: tls, {ca}")),
+            mail(&hosts[1], "tls: none"),
+            mail(&hosts[2], &ca),
+        );
+        fs::write(world.join("noroshi.yaml"), config).unwrap();
+    });
+    let world = world.await;
+
+    world.alerts(&alert("DiskFull", "db-1", "warning")).await;
+    let encrypted = world.eventually("a mail over TLS", async || tls.take_mail()).await;
+    let plain = world.eventually("a mail in clear text", async || none.take_mail()).await;
+    world.eventually("a try with a strange certificate", async || (strange.connections() > 0).then_some(())).await;
+    world.minutes_pass(2).await;
+
+    assert!(encrypted.encrypted && !plain.encrypted);
+    assert_eq!(strange.mails().len(), 0);
+    assert_eq!(
+        (encrypted.header("Importance"), encrypted.header("Auto-Submitted")),
+        (String::new(), "auto-generated".into())
+    );
 }

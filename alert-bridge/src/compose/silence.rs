@@ -19,9 +19,8 @@ const FIRST: [&str; 4] = ["alertname", "job", "instance", "host"];
 pub(super) fn link(external_url: &str, alerts: &[&Alert]) -> Option<Link> {
     let base = web_url(external_url)?;
     let (first, rest) = alerts.split_first()?;
-    let shared = |(name, value): &(&str, &str)| {
-        is_name(name) && rest.iter().all(|alert| alert.labels.get(name) == Some(*value))
-    };
+    let shared =
+        |(name, value): &(&str, &str)| is_name(name) && rest.iter().all(|alert| alert.labels.get(name) == Some(*value));
     let mut labels: Vec<(&str, &str)> = first.labels.iter().filter(shared).collect();
     labels.sort_by_key(|(name, _)| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
     let mut filter = String::new();
@@ -82,10 +81,16 @@ mod tests {
 
     #[test]
     fn the_form_is_filled_in_with_what_the_alerts_have_in_common() {
-        let one = link_for("http://am.example:9093/", &[r#"{"severity":"warning","instance":"db-1:9100","alertname":"HostDown"}"#]);
+        let one = link_for(
+            "http://am.example:9093/",
+            &[r#"{"severity":"warning","instance":"db-1:9100","alertname":"HostDown"}"#],
+        );
         let filter = "%7Balertname%3D%22HostDown%22%2Cinstance%3D%22db-1%3A9100%22%2Cseverity%3D%22warning%22%7D";
         assert_eq!(one.unwrap(), format!("http://am.example:9093/#/silences/new?filter={filter}"));
-        let two = link_for("http://am.example/am", &[r#"{"alertname":"A","instance":"a"}"#, r#"{"alertname":"A","instance":"b"}"#]);
+        let two = link_for(
+            "http://am.example/am",
+            &[r#"{"alertname":"A","instance":"a"}"#, r#"{"alertname":"A","instance":"b"}"#],
+        );
         assert_eq!(two.unwrap(), "http://am.example/am/#/silences/new?filter=%7Balertname%3D%22A%22%7D");
     }
 

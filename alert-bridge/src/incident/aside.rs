@@ -22,7 +22,8 @@ impl Incident {
     /// Returns what others have still to be told in this receiver's stead, as a webhook; nothing when they know it all.
     #[must_use]
     pub fn for_others(&self, group_key: &str) -> Option<Value> {
-        let alerts: Vec<&Alert> = self.alerts.iter().filter(|known| known.is_for_others(self.remind)).map(|known| &known.alert).collect();
+        let alerts: Vec<&Alert> =
+            self.alerts.iter().filter(|known| known.is_for_others(self.remind)).map(|known| &known.alert).collect();
         (!alerts.is_empty()).then(|| {
             json!({
                 "receiver": self.receiver, "groupKey": group_key, "externalURL": self.external_url,

@@ -331,7 +331,8 @@ fn take_in(
             };
             let Content::Incident(incident) = &mut card.content else { return Ok(Heard::default()) };
             let meant = |place: &usize| event.alerts.as_ref().is_none_or(|places| places.contains(place));
-            let told_before = |place: &usize, alert: &Alert| event.if_known.contains(place) && incident.knows(&alert.labels);
+            let told_before =
+                |place: &usize, alert: &Alert| event.if_known.contains(place) && incident.knows(&alert.labels);
             let all = webhook.alerts.iter().enumerate();
             let alerts = all.filter(|(place, alert)| meant(place) || told_before(place, alert));
             let alerts: Vec<&Alert> = alerts.map(|(_, alert)| alert).collect();
@@ -390,7 +391,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Card> {
 
 /// The cards of which something is to be told by a new message by `now`.
 pub(super) fn due_now(connection: &Connection, receiver: &str, now: Timestamp) -> rusqlite::Result<Vec<Card>> {
-    let query = format!("{CARDS} WHERE card.receiver = ?1 AND (post_ms <= ?2 OR notice_ms <= ?2) ORDER BY card.id LIMIT 600");
+    let query =
+        format!("{CARDS} WHERE card.receiver = ?1 AND (post_ms <= ?2 OR notice_ms <= ?2) ORDER BY card.id LIMIT 600");
     cards(connection, &query, params![receiver, now.as_millisecond()])
 }
 

@@ -31,7 +31,8 @@ impl Outbox {
                     count += 1;
                     let destinations = others.iter().map(|other| Destination::of_all(other)).collect();
                     let group_key = card.group_key.clone();
-                    let event = NewEvent { kind, received: now, key: 0, same_since: None, group_key, body, destinations };
+                    let event =
+                        NewEvent { kind, received: now, key: 0, same_since: None, group_key, body, destinations };
                     super::event::accept(connection, &event)?;
                 }
                 settle(connection, &receiver, &mut card, now)?;

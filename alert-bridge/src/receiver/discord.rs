@@ -21,11 +21,11 @@ use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use self::answer::{Reply, Verdict};
+pub(super) use self::card::relative;
 use self::http::{Call, Http, Post};
 use self::limits::Budget;
-use self::payload::Payload;
-pub(super) use self::card::relative;
 pub use self::limits::{Rate, Shared};
+use self::payload::Payload;
 pub use self::style::{AvatarUrl, BotName, Mentions, RoleId, Style, ThreadName};
 pub use self::url::{NotAWebhook, WebhookUrl};
 use super::{Answer, Answering, Deed, Form, Receiver};
@@ -159,9 +159,11 @@ impl<P: Post> Discord<P> {
             Verdict::Kept => {
                 let opened = matches!(call, Call::Create(payload) if payload.thread_name.is_some());
                 // A message in a thread is edited there.
-                let id = kept.map(|kept| match kept.channel.filter(|channel| opened && channel.bytes().all(|byte| byte.is_ascii_digit())) {
-                    Some(thread) => format!("{thread}/{}", kept.id),
-                    None => kept.id,
+                let id = kept.map(|kept| {
+                    match kept.channel.filter(|channel| opened && channel.bytes().all(|byte| byte.is_ascii_digit())) {
+                        Some(thread) => format!("{thread}/{}", kept.id),
+                        None => kept.id,
+                    }
                 });
                 Answer::Done { id, form: Form::AsComposed }
             }

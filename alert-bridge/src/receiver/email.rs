@@ -16,8 +16,8 @@ use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
-pub use self::settings::{EmailConfig, MailAddress, MailMismatch, Smarthost, Tls};
 use self::compose::{Letter, Writer};
+pub use self::settings::{EmailConfig, MailAddress, MailMismatch, Smarthost, Tls};
 use super::{Answer, Answering, Form, Receiver};
 use crate::message::Message;
 use crate::template::Templates;
@@ -155,7 +155,8 @@ fn encryption(config: &EmailConfig) -> anyhow::Result<Encryption> {
     if let Some(file) = &config.ca_file {
         let name = file.display();
         let pem = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
-        let roots = Certificate::from_pem(&pem).ok().with_context(|| format!("{name} holds no certificate in PEM form"))?;
+        let roots =
+            Certificate::from_pem(&pem).ok().with_context(|| format!("{name} holds no certificate in PEM form"))?;
         parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(roots);
     }
     let parameters = parameters.build_rustls().context("cannot set up TLS for the relay")?;

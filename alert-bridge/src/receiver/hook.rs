@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use ring::digest;
 use tokio::time::Instant;
 
-pub use self::signature::{NotAKey, SigningKey};
 use self::body::Body;
+pub use self::signature::{NotAKey, SigningKey};
 use super::endpoint::Endpoint;
 use super::pace::{Pace, retry_after};
 use super::{Answer, Answering, Deed, Form, Receiver};
@@ -63,7 +63,10 @@ impl Hook {
                 self.read(status, &headers, &body)
             }
             // The error of a request carries its address, and an address may be a secret.
-            Err(error) => Answer::Trouble(format!("{:#}", anyhow::Error::new(error.without_url()).context("cannot reach the webhook"))),
+            Err(error) => Answer::Trouble(format!(
+                "{:#}",
+                anyhow::Error::new(error.without_url()).context("cannot reach the webhook")
+            )),
         }
     }
 

@@ -12,9 +12,9 @@ mod style;
 use tokio::time::Instant;
 use tracing::error;
 
-pub use self::style::{SlackMention, SlackMentions, SlackName, Style};
 pub(super) use self::card::date;
 use self::payload::Payload;
+pub use self::style::{SlackMention, SlackMentions, SlackName, Style};
 use super::endpoint::Endpoint;
 use super::pace::Pace;
 use super::{Answer, Answering, Deed, Form, Receiver};
@@ -70,7 +70,9 @@ impl Slack {
                 answer
             }
             // The error of a request carries its address, and with it the token.
-            Err(error) => Answer::Trouble(format!("{:#}", anyhow::Error::new(error.without_url()).context("cannot reach Slack"))),
+            Err(error) => {
+                Answer::Trouble(format!("{:#}", anyhow::Error::new(error.without_url()).context("cannot reach Slack")))
+            }
         }
     }
 }

@@ -139,7 +139,9 @@ mod tests {
         ] {
             assert!(holds(yes), "{yes}");
         }
-        for no in [r#"severity="Critical""#, r#"instance=~"db""#, r#"instance=~"b-1""#, r#"instance!~"db-.*""#, "team=ops"] {
+        for no in
+            [r#"severity="Critical""#, r#"instance=~"db""#, r#"instance=~"b-1""#, r#"instance!~"db-.*""#, "team=ops"]
+        {
             assert!(!holds(no), "{no}");
         }
     }

@@ -2,14 +2,16 @@ use super::*;
 
 /// The receivers `team`, `ops` and `mail`, which stands in for `team`; `team` is quiet from ten to seven.
 fn routing(routes: &str, maintenance: &str) -> Routing {
-    let quiet = r#"{"times":[{"from":"22:00","to":"07:00","zone":"UTC"}],"hold_below":"critical","mute_below":"warning"}"#;
+    let quiet =
+        r#"{"times":[{"from":"22:00","to":"07:00","zone":"UTC"}],"hold_below":"critical","mute_below":"warning"}"#;
     let receivers = [
         ("team", Place { fallback: vec!["mail".into()], quiet_hours: Some(serde_json::from_str(quiet).unwrap()) }),
         ("ops", Place::default()),
         ("mail", Place::default()),
     ];
     let receivers = receivers.map(|(name, place)| (name.to_owned(), place)).into();
-    Routing::build(receivers, serde_json::from_str(routes).unwrap(), serde_json::from_str(maintenance).unwrap()).unwrap()
+    Routing::build(receivers, serde_json::from_str(routes).unwrap(), serde_json::from_str(maintenance).unwrap())
+        .unwrap()
 }
 
 fn at(moment: &str) -> Timestamp {
@@ -119,7 +121,8 @@ fn webhook(alerts: &[(&str, &str, &str)]) -> Webhook {
 
 #[test]
 fn of_a_group_that_mixes_levels_each_is_told_its_part() {
-    let routing = routing(r#"[{"levels": ["critical"], "receivers": ["team"], "continue": true}, {"receivers": ["ops"]}]"#, "[]");
+    let routing =
+        routing(r#"[{"levels": ["critical"], "receivers": ["team"], "continue": true}, {"receivers": ["ops"]}]"#, "[]");
     let webhook = webhook(&[("firing", "a", "critical"), ("firing", "b", "warning")]);
     let destinations = routing.of_webhook(&webhook, at(NOON));
     let told: Vec<_> = destinations.into_iter().map(|to| (to.receiver, to.alerts)).collect();

@@ -61,7 +61,8 @@ impl Window {
 
     /// A time that the clocks skip or repeat is taken as the calendar RFC 5545 takes it.
     fn within(&self, now: Timestamp, from: DateTime, to: DateTime) -> Option<Timestamp> {
-        let at = |moment: DateTime| self.zone.to_ambiguous_zoned(moment).compatible().ok().map(|zoned| zoned.timestamp());
+        let at =
+            |moment: DateTime| self.zone.to_ambiguous_zoned(moment).compatible().ok().map(|zoned| zoned.timestamp());
         let (from, to) = (at(from)?, at(to)?);
         (from <= now && now < to).then_some(to)
     }
@@ -129,7 +130,9 @@ impl TryFrom<String> for Clock {
             false if trimmed.contains(['T', ' ']) => trimmed.parse().map(Self::Moment).ok(),
             false => None,
         };
-        read.ok_or_else(|| format!("`{}` is no time: write '22:00', in quotes, or 2026-12-01T02:00", text::clip(trimmed, 40)))
+        read.ok_or_else(|| {
+            format!("`{}` is no time: write '22:00', in quotes, or 2026-12-01T02:00", text::clip(trimmed, 40))
+        })
     }
 }
 
@@ -224,7 +227,8 @@ mod tests {
     fn windows_without_a_gap_are_one() {
         let all = window(r#"{"days":["sat-sun"],"from":"00:00","to":"24:00","zone":"UTC"}"#).unwrap();
         let night = window(r#"{"from":"22:00","to":"07:00","zone":"UTC"}"#).unwrap();
-        let at = |moment: &str| until(&[all.clone(), night.clone()], moment.parse().unwrap()).map(|end| end.to_string());
+        let at =
+            |moment: &str| until(&[all.clone(), night.clone()], moment.parse().unwrap()).map(|end| end.to_string());
         // From Friday's night through the weekend to Monday morning.
         assert_eq!(at("2026-11-27T23:00:00Z").as_deref(), Some("2026-11-30T07:00:00Z"));
         assert_eq!(at("2026-11-30T08:00:00Z"), None);

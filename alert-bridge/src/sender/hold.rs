@@ -22,17 +22,20 @@ impl Sender {
     async fn unless_one_is_held(&self, mut card: Card) -> Result<Option<Card>, Trouble> {
         let now = self.clock.now();
         let until = match &mut card.content {
-            Content::Note(note) => match Subject::note(note, |subject| self.intake.routing().hold(&self.name, subject, now)) {
-                Hold::Now => return Ok(Some(card)),
-                Hold::Until(_, Then::StillFiring) => {
-                    info!(bridge.receiver = %self.name, "a note ({}) is not told: it came in quiet hours", note.level);
-                    self.outbox.drop_card(card.id).await?;
-                    return Ok(None);
+            Content::Note(note) => {
+                match Subject::note(note, |subject| self.intake.routing().hold(&self.name, subject, now)) {
+                    Hold::Now => return Ok(Some(card)),
+                    Hold::Until(_, Then::StillFiring) => {
+                        info!(bridge.receiver = %self.name, "a note ({}) is not told: it came in quiet hours", note.level);
+                        self.outbox.drop_card(card.id).await?;
+                        return Ok(None);
+                    }
+                    Hold::Until(until, Then::All) => until,
                 }
-                Hold::Until(until, Then::All) => until,
-            },
+            }
             Content::Incident(incident) => {
-                let hold = |alert: &_| Subject::alert(alert, |subject| self.intake.routing().hold(&self.name, subject, now));
+                let hold =
+                    |alert: &_| Subject::alert(alert, |subject| self.intake.routing().hold(&self.name, subject, now));
                 let holds: Vec<Hold> = incident.untold().map(hold).collect();
                 // One that is urgent takes the others of its group along.
                 let Some(until) = first_end(&holds) else { return Ok(Some(card)) };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::kind::Level;
 use crate::message::Label;
@@ -81,8 +81,12 @@ pub fn parse(kind: &str, header_key: Option<&str>, body: &[u8], now: Timestamp) 
     too_long("the key", key.as_deref().unwrap_or_default(), KEY_LIMIT)?;
     too_long("the title", &words.title, TITLE_LIMIT)?;
     too_long("the text", &words.text, TEXT_LIMIT)?;
-    let fields: Vec<Label> =
-        words.fields.0.into_iter().filter(|field| !text::is_blank(&field.name) && !text::is_blank(&field.value)).collect();
+    let fields: Vec<Label> = words
+        .fields
+        .0
+        .into_iter()
+        .filter(|field| !text::is_blank(&field.name) && !text::is_blank(&field.value))
+        .collect();
     if fields.len() > FIELDS_LIMIT {
         return Err(NotUnderstood::Malformed(format!("{} fields, {FIELDS_LIMIT} are allowed", fields.len())));
     }
@@ -98,7 +102,8 @@ fn json(body: &[u8]) -> Result<Words, NotUnderstood> {
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(NotUnderstood::Malformed("it is JSON, but no object".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|error| NotUnderstood::Malformed(text::clip(&text::line(&error.to_string()), REASON_LIMIT)))
+    serde_json::from_slice(body)
+        .map_err(|error| NotUnderstood::Malformed(text::clip(&text::line(&error.to_string()), REASON_LIMIT)))
 }
 
 /// `level=warning&text=disk+full&field=free=3GiB`; a field may be given several times.
@@ -113,13 +118,19 @@ fn form(body: &[u8]) -> Result<Words, NotUnderstood> {
             "text" => words.text = value,
             "level" => {
                 let level = Level::ALL.into_iter().find(|level| level.as_str() == value);
-                words.level = Some(level.ok_or_else(|| refuse(format!("unknown level `{value}`, expected one of info, warning, error, critical")))?);
+                words.level = Some(level.ok_or_else(|| {
+                    refuse(format!("unknown level `{value}`, expected one of info, warning, error, critical"))
+                })?);
             }
             "field" => {
-                let (name, value) = value.split_once('=').ok_or_else(|| refuse(format!("`{value}` is no field: write field=NAME=VALUE")))?;
+                let (name, value) = value
+                    .split_once('=')
+                    .ok_or_else(|| refuse(format!("`{value}` is no field: write field=NAME=VALUE")))?;
                 words.fields.0.push(Label { name: name.to_owned(), value: value.to_owned() });
             }
-            other => return Err(refuse(format!("unknown name `{other}`, expected one of key, level, title, text, field"))),
+            other => {
+                return Err(refuse(format!("unknown name `{other}`, expected one of key, level, title, text, field")));
+            }
         }
     }
     Ok(words)

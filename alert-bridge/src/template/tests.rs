@@ -4,7 +4,8 @@ fn build(title: &str, body: &str, line: &str) -> Result<Templates, String> {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let texts = TemplateTexts { title: some(title), body: some(body), line: some(line) };
     let escape = |text: &str| text.replace('*', "\\*");
-    Templates::build(texts, escape, Arc::new(|moment: jiff::Timestamp| format!("<t:{}:R>", moment.as_second()))).map_err(|fault| fault.to_string())
+    Templates::build(texts, escape, Arc::new(|moment: jiff::Timestamp| format!("<t:{}:R>", moment.as_second())))
+        .map_err(|fault| fault.to_string())
 }
 
 fn sample(place: usize) -> Message {
@@ -21,8 +22,14 @@ fn a_template_says_what_a_message_knows() {
     .unwrap();
     let message = sample(0);
     assert_eq!(templates.title(&message).unwrap(), "🔴 HostHighCPU — db-1 (1)");
-    assert_eq!(templates.body(&message).unwrap(), "Critical: CPU of db-1 is busy 93 % > 80 %, started <t:1795590863:R>");
-    assert_eq!(templates.line(&message, &message.entries[0]).unwrap(), "HostHighCPU on db-1:9100 · CPU of db-1 is busy");
+    assert_eq!(
+        templates.body(&message).unwrap(),
+        "Critical: CPU of db-1 is busy 93 % > 80 %, started <t:1795590863:R>"
+    );
+    assert_eq!(
+        templates.line(&message, &message.entries[0]).unwrap(),
+        "HostHighCPU on db-1:9100 · CPU of db-1 is busy"
+    );
 }
 
 #[test]

@@ -83,7 +83,8 @@ impl Way {
     async fn own(cli: &Cli) -> anyhow::Result<Self> {
         let (discord, folder) = (cli.discord().await?, TempDir::new()?);
         let url = discord.webhook(1, "token");
-        let (child, alertmanager) = alertmanager(folder.path(), &format!("discord_configs: [{{webhook_url: '{url}'}}]"))?;
+        let (child, alertmanager) =
+            alertmanager(folder.path(), &format!("discord_configs: [{{webhook_url: '{url}'}}]"))?;
         Self::new("Alertmanager", discord, folder, alertmanager, vec![child])
     }
 
@@ -113,7 +114,18 @@ impl Way {
     ) -> anyhow::Result<Self> {
         let process = children.first().and_then(Child::id).context("a program ended at once")?;
         let (told, named) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { name, discord, alertmanager, process, memory_kb: 0, told, named, messages: 0, _children: children, _folder: folder })
+        Ok(Self {
+            name,
+            discord,
+            alertmanager,
+            process,
+            memory_kb: 0,
+            told,
+            named,
+            messages: 0,
+            _children: children,
+            _folder: folder,
+        })
     }
 
     async fn is_ready(&self, client: &reqwest::Client) -> anyhow::Result<()> {

@@ -57,7 +57,9 @@ pub(super) fn post(knocked: &Knocked) -> Result<Value, Refusal> {
     for attachment in attachments {
         blocks(attachment.get("blocks"), &mut all_text).ok_or(INVALID_ATTACHMENTS)?;
         let color = attachment.get("color").and_then(Value::as_str).unwrap_or("good");
-        let hex = color.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && hex.chars().all(|char| char.is_ascii_hexdigit()));
+        let hex = color
+            .strip_prefix('#')
+            .is_some_and(|hex| hex.len() == 6 && hex.chars().all(|char| char.is_ascii_hexdigit()));
         if !hex && !["good", "warning", "danger"].contains(&color) {
             return Err(INVALID_ATTACHMENTS);
         }
@@ -99,7 +101,8 @@ fn one(block: &Value, all_text: &mut usize) -> Option<()> {
         "context" => elements(block)?.iter().try_for_each(|element| text(element, SECTION_LIMIT, all_text)),
         "actions" => elements(block)?.iter().try_for_each(|element| {
             let address = element["url"].as_str()?;
-            let good = element["type"] == "button" && element["text"]["type"] == "plain_text" && address.len() <= URL_LIMIT;
+            let good =
+                element["type"] == "button" && element["text"]["type"] == "plain_text" && address.len() <= URL_LIMIT;
             if good { text(&element["text"], BUTTON_LIMIT, all_text) } else { None }
         }),
         _ => None,

@@ -22,7 +22,10 @@ fn section(length: usize) -> Value {
 #[test]
 fn what_slack_takes_is_ok() {
     assert_eq!(say(r#"{"text":"hello"}"#), (200, "ok".into()));
-    assert_eq!(say_to("/services/T/B/t", "application/x-www-form-urlencoded", r#"payload=%7B%22text%22%3A%22a%22%7D"#).0, 200);
+    assert_eq!(
+        say_to("/services/T/B/t", "application/x-www-form-urlencoded", r#"payload=%7B%22text%22%3A%22a%22%7D"#).0,
+        200
+    );
     assert_eq!(say(&json!({"text": "x".repeat(50_000)}).to_string()).0, 200);
     assert_eq!(say(&json!({"blocks": [section(3000), {"type": "divider"}]}).to_string()).0, 200);
 }
@@ -37,8 +40,17 @@ fn what_slack_refuses_is_refused_in_its_words() {
         (json!({"blocks": [section(0)]}).to_string(), 400, "invalid_blocks"),
         (json!({"blocks": vec![section(1); 51]}).to_string(), 400, "invalid_blocks"),
         (json!({"blocks": vec![section(2700); 5]}).to_string(), 400, "invalid_blocks"),
-        (json!({"text": "a", "attachments": [{"color": "red", "blocks": [section(1)]}]}).to_string(), 400, "invalid_attachments"),
-        (json!({"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "x".repeat(151)}}]}).to_string(), 400, "invalid_blocks"),
+        (
+            json!({"text": "a", "attachments": [{"color": "red", "blocks": [section(1)]}]}).to_string(),
+            400,
+            "invalid_attachments",
+        ),
+        (
+            json!({"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "x".repeat(151)}}]})
+                .to_string(),
+            400,
+            "invalid_blocks",
+        ),
     ] {
         assert_eq!(say(&body), (status, word.into()), "{}", &body[..body.len().min(100)]);
     }

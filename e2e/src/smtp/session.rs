@@ -26,7 +26,15 @@ pub(super) async fn hold(
     acceptor: Option<TlsAcceptor>,
     state: Arc<Mutex<State>>,
 ) -> Option<()> {
-    let talk = |encrypted| Talk { state: Arc::clone(&state), security, encrypted, user: None, from: None, to: Vec::new(), fault: None };
+    let talk = |encrypted| Talk {
+        state: Arc::clone(&state),
+        security,
+        encrypted,
+        user: None,
+        from: None,
+        to: Vec::new(),
+        fault: None,
+    };
     if security == Security::Tls {
         let stream = acceptor?.accept(stream).await.ok()?;
         talk(true).over(&mut BufReader::new(stream), Greet::Yes).await;
@@ -59,7 +67,11 @@ struct Talk {
 
 impl Talk {
     /// Talks until the sender leaves, is hung up on, or asks for TLS.
-    async fn over<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: &mut BufReader<S>, greet: Greet) -> Option<Ended> {
+    async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+        mut self,
+        stream: &mut BufReader<S>,
+        greet: Greet,
+    ) -> Option<Ended> {
         if greet == Greet::Yes {
             let busy = {
                 let mut state = lock(&self.state);
@@ -114,16 +126,28 @@ impl Talk {
         lines.push("ENHANCEDSTATUSCODES");
         let last = lines.len() - 1;
         let mark = |place| if place == last { ' ' } else { '-' };
-        lines.iter().enumerate().map(|(place, line)| format!("250{}{line}", mark(place))).collect::<Vec<_>>().join("\r\n")
+        lines
+            .iter()
+            .enumerate()
+            .map(|(place, line)| format!("250{}{line}", mark(place)))
+            .collect::<Vec<_>>()
+            .join("\r\n")
     }
 
-    async fn login<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut BufReader<S>, rest: &str) -> Option<String> {
+    async fn login<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut BufReader<S>,
+        rest: &str,
+    ) -> Option<String> {
         if !self.encrypted && self.security != Security::None {
             self.complain("AUTH without encryption");
             return Some("538 5.7.11 encryption required".to_owned());
         }
-        let (mechanism, first) = rest.split_once(' ').map_or((rest, None), |(mechanism, first)| (mechanism, Some(first.to_owned())));
-        let decoded = |text: &str| BASE64_STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let (mechanism, first) =
+            rest.split_once(' ').map_or((rest, None), |(mechanism, first)| (mechanism, Some(first.to_owned())));
+        let decoded = |text: &str| {
+            BASE64_STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+        };
         let given = match mechanism.to_ascii_uppercase().as_str() {
             "PLAIN" => {
                 let all = decoded(&first?);

@@ -207,8 +207,6 @@ impl World {
             self.path("bridge"),
             "--language".to_owned(),
             "en".to_owned(),
-            "--data".to_owned(),
-            self.path("bridge"),
         ]);
         let launch = launch.env("NOROSHI_SPOOL", self.path("spool"));
         let config = self.folder().join("noroshi.yaml");

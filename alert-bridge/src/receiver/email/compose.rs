@@ -11,7 +11,7 @@ use super::html;
 use super::settings::EmailConfig;
 use crate::kind::{Level, Occasion, State};
 use crate::message::Message;
-use crate::receiver::{mark, plain};
+use crate::receiver::{late, mark, plain};
 use crate::template::Templates;
 use crate::text::{clip, is_blank, line};
 
@@ -113,6 +113,11 @@ impl Writer {
             let look = plain::Look { moment: &moment, paint: &|text, _, _| text.to_owned(), line: &words };
             texts.push(plain::text(message, &look));
             pages.push(html::card(message, &moment, &words));
+        }
+        let late = late(messages);
+        if !late.is_empty() {
+            pages.insert(0, format!("<p>{}</p>\n", html::escape(&late)));
+            texts.insert(0, late);
         }
         let language = messages.first().map_or("en", |message| message.language.suffix());
         (texts.join("\n\n") + "\n", html::page(language, &pages))

@@ -69,7 +69,9 @@ const CLOSE: &str = "</td></tr></table>\n";
 /// A bar in the colour of the message, and the room beside it.
 fn open(message: &Message) -> String {
     let color = color(message.state, message.level);
-    format!("<table role=\"presentation\" style=\"border-left:6px solid {color};padding-left:12px;max-width:720px\"><tr><td>\n")
+    format!(
+        "<table role=\"presentation\" style=\"border-left:6px solid {color};padding-left:12px;max-width:720px\"><tr><td>\n"
+    )
 }
 
 fn heading(message: &Message) -> String {
@@ -97,8 +99,7 @@ fn entry(html: &mut String, message: &Message, entry: &Entry, moment: &dyn Fn(Ti
     }
     let when = escape(&when);
     let headline = escape(&entry.headline);
-    let (lead, rest) =
-        if entry.is_resolved() { (when, format!("<s>{headline}</s>")) } else { (headline, when) };
+    let (lead, rest) = if entry.is_resolved() { (when, format!("<s>{headline}</s>")) } else { (headline, when) };
     let _ = writeln!(
         html,
         "<p style=\"margin:12px 0 0\"><b style=\"color:{}\">●</b> <b>{lead}</b><br>{rest}</p>",

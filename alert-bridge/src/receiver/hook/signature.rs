@@ -60,7 +60,10 @@ mod tests {
         // with KEY = `printf MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw | base64 -d | od -An -tx1`
         let key = SigningKey::parse(&"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()).unwrap();
         let at = Timestamp::from_second(1_614_265_330).unwrap();
-        assert_eq!(key.sign("msg_1", at, br#"{"test": 2432232314}"#), "v1,9o7UeFkn1GjVbcY4emAJruJCYqgH2EIf8u/slvVRBZI=");
+        assert_eq!(
+            key.sign("msg_1", at, br#"{"test": 2432232314}"#),
+            "v1,9o7UeFkn1GjVbcY4emAJruJCYqgH2EIf8u/slvVRBZI="
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::style::Style;
 use crate::kind::{Level, State};
 use crate::message::{Entry, Label, Link, Message};
 use crate::receiver::fit::{self, Detail, joined};
-use crate::receiver::mark;
+use crate::receiver::{late, mark};
 use crate::template::Templates;
 use crate::text::{clip, is_blank, length};
 
@@ -45,7 +45,7 @@ pub fn card(messages: &[Message], style: &Style, templates: &Templates) -> Paylo
         Attachment { color: color(message), blocks: parts(message, lead, room, blocks, templates) }
     });
     Payload {
-        text: joined([mentions(messages, style), summary(messages, templates)], " "),
+        text: joined([joined([mentions(messages, style), summary(messages, templates)], " "), late(messages)], "\n"),
         attachments: cards.filter(|card| !card.blocks.is_empty()).collect(),
         username: style.username.as_ref().map(|name| name.as_str().to_owned()),
         ..Payload::default()
@@ -146,7 +146,8 @@ impl fit::Say for Words<'_> {
             return line;
         }
         // Alone it needs no mark of its own: the first line has it.
-        let mark = if message.entries.len() > 1 { format!("{} ", mark(entry.state, entry.level)) } else { String::new() };
+        let mark =
+            if message.entries.len() > 1 { format!("{} ", mark(entry.state, entry.level)) } else { String::new() };
         let mut when = entry.when(message.language, date);
         if entry.flaps > 0 {
             when = format!("{when} · {}", message.language.flaps(entry.flaps));
@@ -154,7 +155,8 @@ impl fit::Say for Words<'_> {
         let figures = escape(&message.language.figures(&entry.figures), 150);
         let told = |limit| {
             let headline = escape(&entry.headline, limit);
-            let (lead, rest) = if entry.is_resolved() { (when, message.language.was(&headline)) } else { (headline, when) };
+            let (lead, rest) =
+                if entry.is_resolved() { (when, message.language.was(&headline)) } else { (headline, when) };
             (format!("{mark}{}", bold(&lead)), rest)
         };
         match detail {
@@ -199,7 +201,11 @@ fn fields(fields: &[Label], room: usize) -> String {
 
 /// Slack shows it in the reader's own zone; what stands behind the bar is for programs that cannot.
 pub fn date(moment: Timestamp) -> String {
-    format!("<!date^{}^{{date_short_pretty}} {{time_secs}}|{}>", moment.as_second(), moment.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    format!(
+        "<!date^{}^{{date_short_pretty}} {{time_secs}}|{}>",
+        moment.as_second(),
+        moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
 }
 
 fn labels(labels: &[Label], room: usize) -> String {
@@ -227,7 +233,8 @@ fn footer(message: &Message, room: usize) -> String {
 /// Who is called for what people did not know yet.
 fn mentions(messages: &[Message], style: &Style) -> String {
     let levels = messages.iter().flat_map(|message| &message.newly_firing);
-    let called: BTreeSet<String> = levels.filter_map(|level| style.mentions.of(*level)).map(ToString::to_string).collect();
+    let called: BTreeSet<String> =
+        levels.filter_map(|level| style.mentions.of(*level)).map(ToString::to_string).collect();
     called.into_iter().collect::<Vec<_>>().join(" ")
 }
 
@@ -245,5 +252,10 @@ fn sections(text: &str) -> Vec<Block> {
         piece.push_str(&clip(line, SECTION_LIMIT - 1));
     }
     pieces.push(piece);
-    pieces.iter().map(|piece| piece.trim_matches('\n')).filter(|piece| !is_blank(piece)).map(|piece| Block::section(piece.to_owned())).collect()
+    pieces
+        .iter()
+        .map(|piece| piece.trim_matches('\n'))
+        .filter(|piece| !is_blank(piece))
+        .map(|piece| Block::section(piece.to_owned()))
+        .collect()
 }

@@ -23,7 +23,11 @@ pub fn escape(text: &str, limit: usize) -> String {
             escaped.extend((limit > 0).then_some('…'));
             return escaped;
         }
-        if piece.is_empty() { escaped.push(char) } else { escaped.push_str(piece) }
+        if piece.is_empty() {
+            escaped.push(char)
+        } else {
+            escaped.push_str(piece)
+        }
         if used < limit {
             cut = escaped.len();
         }

@@ -45,7 +45,11 @@ fn no_real_notification_breaks_slacks_limits() {
     // As many as fit, from each of them on.
     for start in 0..all.len() {
         let count = card::fits(&all[start..]);
-        assert_eq!(payload::violations(&card(&all[start..start + count])), Vec::<String>::new(), "from {start}, {count}");
+        assert_eq!(
+            payload::violations(&card(&all[start..start + count])),
+            Vec::<String>::new(),
+            "from {start}, {count}"
+        );
     }
 }
 
