@@ -15,6 +15,13 @@ use crate::compose::{Seen, View};
 use crate::kind::Level;
 use crate::webhook::{Alert, Labels, Status, Webhook};
 
+/// So long an alert that is over stays on the card of an incident that goes on.
+const OVER_FOR: Duration = Duration::from_secs(3600);
+/// And no more of them than so many.
+const OVER_LIMIT: usize = 200;
+/// Nobody is so far behind.
+const SETTLED: Duration = Duration::from_secs(600);
+
 /// How incidents are followed: the `incidents:` of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -173,6 +180,7 @@ impl Incident {
         now: Timestamp,
         following: &Following,
     ) -> Heard {
+        self.tidy(now);
         let mut places: BTreeMap<Labels, usize> =
             self.alerts.iter().enumerate().map(|(place, known)| (known.alert.labels.clone(), place)).collect();
         let first = self.alerts.is_empty();
@@ -216,6 +224,20 @@ impl Incident {
     #[must_use]
     pub fn knows(&self, labels: &Labels) -> bool {
         self.alerts.iter().any(|known| known.alert.labels == *labels)
+    }
+
+    /// Drops what has been over for long, while others go on: a group whose alerts change their labels would grow for ever.
+    fn tidy(&mut self, now: Timestamp) {
+        let is_old = |known: &Known| elapsed(known.heard, now) > OVER_FOR;
+        let mut spare = self.alerts.iter().filter(|known| !known.fires()).count().saturating_sub(OVER_LIMIT);
+        self.alerts.retain(|known| {
+            let told = !known.fires() && known.is_shown() && !known.calm_notice;
+            // One that was over a moment ago may yet be told as firing by an Alertmanager that is behind.
+            let settled = elapsed(known.heard, now) > SETTLED;
+            let drops = told && (is_old(known) || (spare > 0 && settled));
+            spare -= usize::from(drops && spare > 0);
+            !drops
+        });
     }
 
     /// Returns whether anything fires.

@@ -27,7 +27,8 @@ use crate::cli::{Cli, Command, Send};
 /// More than any message can show.
 const STDIN_LIMIT_BYTES: u64 = 1024 * 1024;
 
-#[tokio::main]
+// The work is waiting for others: two threads do, and each more costs memory.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     tls::install_provider();

@@ -135,3 +135,6 @@ impl Outbox {
         result.await.unwrap_or(Err(Trouble::Stopping))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,8 @@ pub struct Sender {
     source: Option<Arc<dyn Source>>,
     /// When forgotten cards were looked for last.
     swept: Option<Instant>,
+    /// The last card that was looked at then; 0: all were.
+    swept_to: i64,
     /// When the agenda was looked at last.
     looked: Option<Instant>,
     /// Whether others have been told that they stand in for this receiver.
@@ -120,6 +122,7 @@ impl Sender {
             is_replaced: false,
             source: None,
             swept: None,
+            swept_to: 0,
             looked: None,
             fold: usize::MAX,
         }

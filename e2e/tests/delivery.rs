@@ -90,13 +90,18 @@ async fn a_burst_beyond_the_rate_limit_arrives_whole() {
     // One group for each host, all at once, where Discord takes five messages in two seconds.
     world.alerts(&alerts.collect()).await;
 
-    let all_told = async || (world.discord.messages().len() >= hosts.len()).then_some(());
-    world.eventually("a message about each host", all_told).await;
+    let all_told = async || {
+        let told: String = world.discord.messages().iter().map(Message::text).collect();
+        hosts.iter().all(|host| told.contains(host.as_str())).then_some(())
+    };
+    world.eventually("a word about each host", all_told).await;
     world.minutes_pass(4).await;
     let told: Vec<_> = world.discord.messages().iter().map(Message::text).collect();
     for host in &hosts {
         assert_eq!(told.iter().filter(|text| text.contains(host.as_str())).count(), 1, "{host}: {told:#?}");
     }
+    assert!(told.len() < hosts.len(), "what waits goes together: {told:#?}");
+    assert_eq!(world.discord.early_retries(), 0);
 }
 
 #[tokio::test]

@@ -240,6 +240,19 @@ fn where_nothing_can_be_edited_every_change_is_told_once() {
 }
 
 #[test]
+fn a_group_whose_alerts_change_their_names_does_not_grow_for_ever() {
+    let mut story = Story::new();
+    for round in 0..2_000 {
+        let (old, new) = (format!("A{}", round - 1), format!("A{round}"));
+        story.passes(10).tell(&[alert(&old, "resolved", 0), alert(&new, "firing", 0)]);
+        story.told(if round == 0 { Standing::Nothing } else { Standing::Card });
+    }
+    assert!(story.incident.alerts.len() < 210, "{}", story.incident.alerts.len());
+    story.passes(4_000).tell(&[alert("A1999", "firing", 0)]);
+    assert_eq!(story.incident.counts(), (1, 0));
+}
+
+#[test]
 fn what_is_kept_is_what_is_read_back() {
     let mut story = Story::new();
     story.tell(&[alert("A", "firing", 0), alert("B", "resolved", 0)]);

@@ -245,18 +245,25 @@ impl Outbox {
         .await
     }
 
-    /// Returns the cards of `receiver` about incidents that go on and were heard of last before `before`.
+    /// Returns cards of `receiver` about incidents that go on and were heard of last before `before`: up to `count` of those
+    /// behind the card `after`.
     ///
     /// # Errors
     /// When the outbox cannot be used.
-    pub async fn going_on(&self, receiver: &str, before: Timestamp, count: usize) -> Result<Vec<Card>, Trouble> {
+    pub async fn going_on(
+        &self,
+        receiver: &str,
+        before: Timestamp,
+        after: i64,
+        count: usize,
+    ) -> Result<Vec<Card>, Trouble> {
         let receiver = receiver.to_owned();
         self.run(move |connection| {
             let query = format!(
                 "{CARDS} WHERE card.receiver = ? AND kind = 'incident' AND closed_ms IS NULL AND
-                 (changed_ms < ? OR missing) ORDER BY card.id LIMIT ?"
+                 (changed_ms < ? OR missing) AND card.id > ? ORDER BY card.id LIMIT ?"
             );
-            cards(connection, &query, params![receiver, before.as_millisecond(), integer(count)])
+            cards(connection, &query, params![receiver, before.as_millisecond(), after, integer(count)])
         })
         .await
     }

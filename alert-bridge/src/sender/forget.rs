@@ -36,7 +36,10 @@ impl Sender {
         self.swept = Some(now);
         self.outbox.prune(self.clock.now()).await?;
         let quiet_since = self.clock.now().checked_sub(QUIET).unwrap_or_default();
-        let mut cards = self.outbox.going_on(&self.name, quiet_since, CARDS_LIMIT).await?;
+        let mut cards = self.outbox.going_on(&self.name, quiet_since, self.swept_to, CARDS_LIMIT).await?;
+        // The next time goes on from here, and begins anew once it has come to the end.
+        let last = cards.last().map_or(0, |card| card.id);
+        self.swept_to = if cards.len() < CARDS_LIMIT { 0 } else { last };
         if cards.is_empty() {
             return Ok(());
         }
@@ -57,7 +60,13 @@ impl Sender {
             }
         };
         cards.retain_mut(|card| match &mut card.content {
-            Content::Incident(incident) => incident.give_up(is_over) > 0,
+            Content::Incident(incident) => {
+                // Of what Alertmanager hides nobody can say that it is over, but a group that is silent for so long is none.
+                let silent = moment.duration_since(incident.heard);
+                let silent = Duration::try_from(silent).is_ok_and(|silent| silent > following.forget_after);
+                let hidden = silent && std::mem::take(&mut incident.unseen) > 0;
+                incident.give_up(is_over) > 0 || hidden
+            }
             Content::Note(_) => false,
         });
         if cards.is_empty() {

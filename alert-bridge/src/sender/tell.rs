@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::Sender;
 use crate::compose::compose;
-use crate::incident::{Incident, Standing};
+use crate::incident::Incident;
 use crate::kind::{Occasion, State};
 use crate::message::Message;
 use crate::outbox::Trouble;
@@ -16,7 +16,7 @@ use crate::outbox::card::{Beside, Card, Content, Posted};
 use crate::receiver::{Answer, Form};
 
 /// More cards than any message can name.
-const FOLD_LIMIT: usize = 600;
+const FOLD_LIMIT: usize = 400;
 /// How long a message is left alone that was refused in every form.
 const REFUSED_PAUSE: Duration = Duration::from_secs(300);
 /// How long to wait before what was told is noted again, when it could not be.
@@ -164,7 +164,8 @@ impl Sender {
             }
         };
         self.sign(&mut message, card);
-        if let (Content::Incident(incident), Standing::Card) = (&card.content, card.standing()) {
+        // What was told before, and is told anew because its message is gone, calls nobody for a second time.
+        if let Content::Incident(incident) = &card.content {
             message.newly_firing = incident.newly_firing();
         }
         Some(message)

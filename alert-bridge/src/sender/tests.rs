@@ -129,6 +129,10 @@ impl World {
     }
 
     fn with(following: Following) -> Self {
+        Self::asking(following, None)
+    }
+
+    fn asking(following: Following, source: Option<Arc<dyn Source>>) -> Self {
         let clock = Clock::of_runtime("2026-11-22T07:00:00Z".parse().unwrap());
         let metrics = Metrics::register(&mut Registry::default());
         let outbox = Outbox::in_memory().unwrap();
@@ -137,7 +141,10 @@ impl World {
         let receiver = Arc::new(Discord::over(discord.clone(), Arc::new(Shared::default())));
         let post =
             Post { name: "d".to_owned(), receiver, language: Language::En, fallback_after: Duration::from_secs(600) };
-        let sender = Sender::new(post, following, outbox.clone(), intake.clone(), clock, metrics);
+        let mut sender = Sender::new(post, following, outbox.clone(), intake.clone(), clock, metrics);
+        if let Some(source) = source {
+            sender = sender.asking(source);
+        }
         let stop = CancellationToken::new();
         let sender = tokio::spawn(sender.run(stop.clone()));
         Self { discord, outbox, intake, stop, sender, begin: Instant::now() }
@@ -156,7 +163,7 @@ impl World {
             .map(|(number, status, second)| {
                 let ends = if *status == "firing" { "0001-01-01T00:00:00Z".to_owned() } else { at(second + 30) };
                 json!({
-                    "status": status, "startsAt": at(*second), "endsAt": ends,
+                    "status": status, "startsAt": at(*second), "endsAt": ends, "fingerprint": format!("{number:016x}"),
                     "labels": {"alertname": format!("Storm{group:03}"), "instance": format!("storm-{number:04}"), "severity": "warning"},
                     "annotations": {"summary": format!("storm-{number:04} is full")},
                 })
@@ -373,5 +380,89 @@ async fn one_message_that_is_always_refused_does_not_hold_up_the_others() {
     assert_eq!((world.named(1), world.named(2)), (0, 1));
     world.pass(300.0).await;
     assert_eq!((world.named(1), world.named(2)), (1, 1));
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_is_told_without_a_sound_if_that_is_wanted() {
+    let world = World::with(Following { calm_notice: true, ..Following::default() });
+    world.tell(1, "firing", 0).await;
+    world.pass(60.0).await;
+    world.tell(1, "resolved", 0).await;
+    world.pass(5.0).await;
+    assert_eq!(world.counts(), (2, 1, 0));
+    assert!(
+        world.texts()[1].contains("Resolved") && world.texts()[1].contains("\"flags\":4096"),
+        "{}",
+        world.texts()[1]
+    );
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_flaps_is_one_message_and_one_that_stays_is_told_again() {
+    let world = World::start();
+    for round in 0..5 {
+        world.tell(1, "firing", 120 * round).await;
+        world.pass(60.0).await;
+        world.tell(1, "resolved", 120 * round).await;
+        world.pass(60.0).await;
+    }
+    assert_eq!(world.counts().0, 1);
+    assert!(world.texts()[0].contains("flapped 4×"), "{}", world.texts()[0]);
+    world.tell(1, "firing", 700).await;
+    world.pass(180.0).await;
+    assert_eq!(world.counts().0, 2);
+    assert!(world.texts()[1].contains("Also firing"), "{}", world.texts()[1]);
+    world.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_silenced_and_is_never_told_again_is_closed_by_age() {
+    let world = World::start();
+    world.tell_all(1, &[(1, "firing", 0), (2, "firing", 0)]).await;
+    world.pass(60.0).await;
+    // The second one is silenced: its group is told without it.
+    world.tell_all(1, &[(1, "resolved", 0)]).await;
+    world.pass(600.0).await;
+    assert!(world.texts()[0].contains("Firing"), "{}", world.texts()[0]);
+    world.pass(600.0).await;
+    assert!(
+        world.texts()[0].contains("No longer reported") && !world.texts()[0].contains("Firing"),
+        "{}",
+        world.texts()[0]
+    );
+
+    // A whole group that is silenced is not told at all.
+    world.tell(3, "firing", 0).await;
+    world.pass(80_000.0).await;
+    assert!(world.texts()[1].contains("Firing"), "{}", world.texts()[1]);
+    world.pass(10_000.0).await;
+    assert!(world.texts()[1].contains("No longer reported"), "{}", world.texts()[1]);
+    assert_eq!(world.counts().0, 2, "and nobody is woken for it");
+    world.ends().await;
+}
+
+/// An Alertmanager that says what fires.
+struct Known(Mutex<std::collections::BTreeSet<String>>);
+
+impl Source for Known {
+    fn firing(
+        &self,
+    ) -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<std::collections::BTreeSet<String>>> + Send + '_>> {
+        Box::pin(std::future::ready(Ok(self.0.lock().unwrap().clone())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_alertmanager_can_be_asked_a_card_is_closed_when_it_knows_no_such_alert() {
+    let known = Arc::new(Known(Mutex::new([format!("{:016x}", 1)].into())));
+    let world = World::asking(Following::default(), Some(known.clone()));
+    world.tell(1, "firing", 0).await;
+    world.pass(100_000.0).await;
+    assert!(world.texts()[0].contains("Firing"), "it still fires, silenced or not: {}", world.texts()[0]);
+    known.0.lock().unwrap().clear();
+    world.pass(120.0).await;
+    assert!(world.texts()[0].contains("No longer reported"), "{}", world.texts()[0]);
     world.ends().await;
 }

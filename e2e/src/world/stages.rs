@@ -76,8 +76,14 @@ impl World {
             fs::create_dir(world.folder().join(folder)).expect("a folder can be made");
         }
         world.render();
-        if let Some(configure) = plan.configure.take() {
-            configure(world.folder());
+        match plan.configure.take() {
+            Some(configure) => configure(world.folder()),
+            None => {
+                // A bridge holds back by itself what a channel would not take; here it takes anything.
+                let rate = if plan.limits.is_off() { "1000000/1" } else { "30/60" };
+                let config = format!("bridge:\n  channel_rate: {rate}\n");
+                fs::write(world.folder().join("bridge.yaml"), config).expect("a world can write its configuration");
+            }
         }
         world.launch(&plan);
         world.is_ready(&plan).await;
@@ -209,10 +215,11 @@ impl World {
             "en".to_owned(),
         ]);
         let launch = launch.env("NOROSHI_SPOOL", self.path("spool"));
-        let config = self.folder().join("noroshi.yaml");
-        let launch = if config.exists() {
-            launch.env("NOROSHI_CONFIG", config.display().to_string())
+        let own = self.folder().join("noroshi.yaml");
+        let launch = if own.exists() {
+            launch.env("NOROSHI_CONFIG", own.display().to_string())
         } else {
+            let launch = launch.env("NOROSHI_CONFIG", self.path("bridge.yaml"));
             launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN))
         };
         self.start_ours("alert-bridge", launch);

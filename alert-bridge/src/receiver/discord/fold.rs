@@ -274,3 +274,6 @@ fn names(messages: &[Message]) -> Vec<String> {
     lines.extend((unseen > 0).then(|| language.unseen(unseen)));
     lines
 }
+
+#[cfg(test)]
+mod tests;
