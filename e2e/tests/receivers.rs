@@ -281,14 +281,14 @@ async fn routes_decide_by_level_and_label_and_each_is_told_its_part() {
 
     // One group, since Alertmanager groups by job and instance.
     let mut alerts = alert("DiskFull", "db-1", "warning").as_array().cloned().unwrap();
-    alerts.extend(alert("HostDown", "db-1", "critical").as_array().cloned().unwrap());
+    alerts.extend(alert("Overheated", "db-1", "critical").as_array().cloned().unwrap());
     alerts.extend(alert("DiskFull", "test-1", "critical").as_array().cloned().unwrap());
     world.alerts(&Value::Array(alerts)).await;
 
     let post = world.eventually("a message in Slack", async || places.slack.take_post()).await;
     let call = world.eventually("a call", async || places.hook.take_call()).await;
     world.minutes_pass(2).await;
-    assert!(post.text.contains("発生: HostDown — db-1") && !post.text.contains("DiskFull"), "{}", post.text);
+    assert!(post.text.contains("発生: Overheated — db-1") && !post.text.contains("DiskFull"), "{}", post.text);
     let all = places.hook.calls().iter().map(|call| call.body.to_string()).collect::<String>();
     assert!(call.body.to_string().contains("db-1") && all.contains("DiskFull") && !all.contains("test-1"), "{all}");
     assert!(places.smtp.mails().is_empty() && places.slack.posts().len() == 1);

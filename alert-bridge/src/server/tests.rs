@@ -127,7 +127,10 @@ async fn what_is_not_a_post_of_plain_json_is_explained() {
     let (status, said) = door.ask(Request::post("/alerts"), SINGLE).await;
     assert_eq!(
         (status, said.as_str()),
-        (StatusCode::NOT_FOUND, "nothing is at /alerts; Alertmanager's webhooks go to POST /alertmanager, notes to POST /notify\n")
+        (
+            StatusCode::NOT_FOUND,
+            "nothing is at /alerts; Alertmanager's webhooks go to POST /alertmanager, notes to POST /notify\n"
+        )
     );
     assert!(door.counts(r#"noroshi_bridge_webhooks_total{outcome="rejected"} 2"#));
 }
