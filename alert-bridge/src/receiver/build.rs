@@ -71,3 +71,33 @@ pub(super) fn templates(place: &Place, texts: TemplateTexts) -> Result<Templates
     };
     Templates::build(texts, escape, moment)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::compose;
+    use crate::language::Language;
+    use crate::receiver::endpoint::{Endpoint, PlainHttp};
+    use crate::receiver::settings::SlackConfig;
+    use crate::webhook;
+
+    #[test]
+    fn words_of_the_operators_own_are_escaped_for_the_place_they_go_to() {
+        let body = r#"{"receiver":"r","alerts":[{"status":"firing","startsAt":"2026-11-22T07:14:23Z",
+            "labels":{"alertname":"*A* <!here>","instance":"db-1"}}]}"#;
+        let message = compose(&webhook::parse(body.as_bytes()).unwrap(), Language::En).unwrap();
+        let texts = TemplateTexts {
+            title: Some("{{ title }}".to_owned()),
+            line: Some("{{ alert.name }}, {{ alert.when }}".to_owned()),
+            body: None,
+        };
+        let url = Endpoint::parse(&"https://hooks.slack.com/services/T/B/x".into(), PlainHttp::Loopback).unwrap();
+        let config: SlackConfig = serde_json::from_str(r#"{"webhook_url_file":"x"}"#).unwrap();
+        let slack = templates(&Place::Slack(Box::new((config, url))), texts.clone()).unwrap();
+        assert_eq!(slack.title(&message).unwrap(), "*A* &lt;!here&gt; — db-1");
+        let line = slack.line(&message, &message.entries[0]).unwrap();
+        assert!(line.starts_with("db-1, started <!date^1795331663^"), "{line}");
+        let terminal = templates(&Place::Terminal, texts).unwrap();
+        assert_eq!(terminal.title(&message).unwrap(), "*A* <!here> — db-1");
+    }
+}
