@@ -191,9 +191,9 @@ impl Routing {
             let mut at = |name, known_only| {
                 let destination = destinations.entry(name).or_insert_with(|| Destination::none(name));
                 if known_only {
-                    destination.if_known.push(place)
+                    destination.if_known.push(place);
                 } else {
-                    destination.alerts.get_or_insert_default().push(place)
+                    destination.alerts.get_or_insert_default().push(place);
                 }
             };
             Subject::alert(alert, |subject| {

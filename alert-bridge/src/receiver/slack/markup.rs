@@ -24,9 +24,9 @@ pub fn escape(text: &str, limit: usize) -> String {
             return escaped;
         }
         if piece.is_empty() {
-            escaped.push(char)
+            escaped.push(char);
         } else {
-            escaped.push_str(piece)
+            escaped.push_str(piece);
         }
         if used < limit {
             cut = escaped.len();
