@@ -13,6 +13,9 @@ use crate::incident::{Following, Heard, Incident, Needs, Standing};
 use crate::note::Note;
 use crate::webhook::{self, Alert};
 
+/// So much of what waits is read at a time: more alerts than one message can name.
+const BATCH_BYTES: usize = 384 * 1024;
+
 /// One incident or note at one receiver.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
@@ -185,7 +188,7 @@ impl Outbox {
         let receiver = receiver.to_owned();
         self.run(move |connection| {
             let query = format!("{CARDS} WHERE card.receiver = ? AND {column} <= ? ORDER BY card.id LIMIT ?");
-            cards(connection, &query, params![receiver, now.as_millisecond(), integer(count)])
+            cards_within(connection, &query, params![receiver, now.as_millisecond(), integer(count)], BATCH_BYTES)
         })
         .await
     }
@@ -367,22 +370,39 @@ const CARDS: &str =
     hold_ms, version, state FROM card LEFT JOIN message ON message.id = card.message";
 
 fn cards(connection: &Connection, query: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<Vec<Card>> {
+    cards_within(connection, query, parameters, usize::MAX)
+}
+
+/// Reads cards until there are so many `bytes` of them; at least one.
+fn cards_within(
+    connection: &Connection,
+    query: &str,
+    parameters: impl rusqlite::Params,
+    bytes: usize,
+) -> rusqlite::Result<Vec<Card>> {
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query(parameters)?;
-    let mut cards = Vec::new();
-    while let Some(row) = rows.next()? {
+    let (mut cards, mut length) = (Vec::new(), 0);
+    while length < bytes
+        && let Some(row) = rows.next()?
+    {
+        length += row.get_ref(STATE)?.as_str().map_or(0, str::len);
         cards.push(read(row)?);
     }
     Ok(cards)
 }
 
+/// The column of a card's state.
+const STATE: usize = 10;
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Card> {
     let message: Option<i64> = row.get(2)?;
     let posted =
         |id| -> rusqlite::Result<Posted> { Ok(Posted { id, remote: row.get(3)?, at: moment_of(row.get(4)?) }) };
-    let state: String = row.get(10)?;
-    let content = serde_json::from_str(&state)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(10, rusqlite::types::Type::Text, Box::new(error)))?;
+    let state: String = row.get(STATE)?;
+    let content = serde_json::from_str(&state).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(STATE, rusqlite::types::Type::Text, Box::new(error))
+    })?;
     Ok(Card {
         id: row.get(0)?,
         group_key: row.get(1)?,
