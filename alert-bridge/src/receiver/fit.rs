@@ -42,6 +42,16 @@ pub fn entries(message: &Message, room: usize, say: &impl Say) -> String {
         })
 }
 
+/// Returns how many of `messages`, from the first on, have no more than `most_alerts` in all; at least 1, at most `most`.
+pub fn count(messages: &[Message], most: usize, most_alerts: usize) -> usize {
+    let mut alerts = 0;
+    let fitting = messages.iter().take(most).take_while(|message| {
+        alerts += message.entries.len();
+        alerts <= most_alerts
+    });
+    fitting.count().max(1)
+}
+
 /// The first alerts, as many as fit, and how many these are. Looks at no more than it needs: a group may have thousands.
 fn leading(message: &Message, detail: Detail, room: usize, say: &impl Say) -> (String, usize) {
     let gap = if detail == Detail::Line { "\n" } else { "\n\n" };

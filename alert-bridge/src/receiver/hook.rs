@@ -114,12 +114,7 @@ impl Receiver for Hook {
     }
 
     fn fits(&self, messages: &[Message]) -> usize {
-        let mut alerts = 0;
-        let fitting = messages.iter().take(MESSAGES_LIMIT).take_while(|message| {
-            alerts += message.entries.len();
-            alerts <= ALERTS_LIMIT
-        });
-        fitting.count().max(1)
+        super::fit::count(messages, MESSAGES_LIMIT, ALERTS_LIMIT)
     }
 
     fn post<'a>(&'a self, messages: &'a [Message]) -> Answering<'a> {
