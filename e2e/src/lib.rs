@@ -12,6 +12,7 @@
 pub mod discord;
 pub mod door;
 pub mod hook;
+pub mod places;
 pub mod slack;
 pub mod smtp;
 pub mod world;

@@ -88,6 +88,13 @@ async fn what_a_script_sends_while_the_bridge_is_away_waits_and_is_told_once() {
 
     let ended = send(&spool, &variables, &["--key", "backup/1", "backup one is done"]).await;
     assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (Some(0), "", ""));
+    // Told and noted: a bridge that is killed in between tells it once more.
+    let noted = async || {
+        let queue = world.bridge_metrics().await;
+        (discord.messages().len() == 1 && queue.contains(r#"noroshi_bridge_queued{receiver="discord"} 0"#))
+            .then_some(())
+    };
+    world.eventually("the first to be told and noted", noted).await;
     world.kill("alert-bridge");
     for _ in 0..2 {
         let ended = send(&spool, &variables, &["--key", "backup/2", "backup two is done"]).await;
