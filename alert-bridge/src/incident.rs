@@ -322,10 +322,10 @@ impl Incident {
         forgotten.map(|known| (known.lost, known.notify) = (true, None)).count()
     }
 
-    /// Returns the levels of which people are to be told now by a new message: the people behind them may be called.
+    /// Returns the levels of what people do not know yet: those behind them may be called. A reminder calls nobody again.
     #[must_use]
     pub fn newly_firing(&self) -> BTreeSet<Level> {
-        let fresh = |known: &&Known| known.fires() && (self.remind || known.notify.is_some());
+        let fresh = |known: &&Known| known.fires() && known.notify.is_some();
         self.alerts.iter().filter(fresh).map(|known| known.alert.level()).collect()
     }
 

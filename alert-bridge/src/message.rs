@@ -25,7 +25,7 @@ pub struct Message {
     pub level: Level,
     /// The levels that fire now.
     pub firing_levels: BTreeSet<Level>,
-    /// The levels of what people did not know yet, or are to be reminded of: they may have asked to be called.
+    /// The levels of what people did not know yet: they may have asked to be called.
     pub newly_firing: BTreeSet<Level>,
     /// The same for all messages about one incident; may be empty.
     pub incident: String,
