@@ -1,10 +1,5 @@
 //! Who is told of what, and when; and who is when a receiver is dead.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a failed unwrap is a failed test; clippy sees only functions with #[test] as tests"
-)]
-
 use std::time::Duration;
 
 use e2e::places::{Places, alert, resolved};
