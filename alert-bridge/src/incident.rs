@@ -228,6 +228,9 @@ impl Incident {
 
     /// Drops what has been over for long, while others go on: a group whose alerts change their labels would grow for ever.
     fn tidy(&mut self, now: Timestamp) {
+        if !self.fires() {
+            return;
+        }
         let is_old = |known: &Known| elapsed(known.heard, now) > OVER_FOR;
         let mut spare = self.alerts.iter().filter(|known| !known.fires()).count().saturating_sub(OVER_LIMIT);
         self.alerts.retain(|known| {
