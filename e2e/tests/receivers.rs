@@ -1,10 +1,5 @@
 //! From a real Alertmanager to Slack, mail, a program of the operator's own and a forum.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a failed unwrap is a failed test; clippy sees only functions with #[test] as tests"
-)]
-
 use std::fs;
 
 use e2e::discord::{Discord, Limits};
