@@ -40,7 +40,10 @@ Examples:
   alert-bridge send --level critical --title \"Failover\" \"active site is now oci\" --field from=xserver --field to=oci
   journalctl -u bot -n 20 | alert-bridge send --level error --title \"bot died\" -
 
-Silent on success. Rate limits and outages are waited for, up to 30 seconds; then the exit code is 1.";
+The bridge that runs gets it (at NOROSHI_BRIDGE_URL; NOROSHI_BRIDGE_TOKEN or bridge.notify.token_file is the proof it may
+ask for). If none is there, the configured receivers are told directly. If they cannot be reached either, the note waits on
+this machine, one line on standard error says so, and it goes out with the next note, with `--flush`, or when a bridge
+starts that has the same directory as bridge.notify.spool. Silent on success; the exit code is 0 unless the note is lost.";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -164,11 +167,23 @@ pub struct Send {
     /// One line above the text.
     #[arg(long, value_name = "TITLE", default_value = "", hide_default_value = true)]
     pub title: String,
-    /// A name with a value, shown as a table; may be repeated (up to 25).
+    /// A name with a value, shown as a table; may be repeated. Routes match on them as on labels.
     #[arg(long = "field", value_name = "NAME=VALUE", value_parser = field)]
     pub fields: Vec<Label>,
+    /// What the note is recognised by: one with the same key is told once, however often it is sent [default: a new one].
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// The bridge that shall tell it [default: where this configuration has it listen].
+    #[arg(long, env = "NOROSHI_BRIDGE_URL", value_name = "URL")]
+    pub bridge: Option<String>,
+    /// Directory in which it waits when it cannot be sent [default: /var/lib/noroshi/spool, or ~/.local/state/noroshi/spool].
+    #[arg(long, env = "NOROSHI_SPOOL", value_name = "DIR")]
+    pub spool: Option<PathBuf>,
+    /// Send nothing new, only what waits.
+    #[arg(long, conflicts_with_all = ["text", "title", "fields", "key"])]
+    pub flush: bool,
     /// The text; `-` reads it from standard input.
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", required_unless_present = "flush", default_value = "", hide_default_value = true)]
     pub text: String,
 }
 

@@ -1,12 +1,14 @@
 //! Alerts of one group in, one message out: what happened, where, since when, and what to do.
 
+mod silence;
+
 use std::collections::BTreeSet;
 
 use url::Url;
 
 use crate::kind::{Level, LinkKind, Occasion, State};
 use crate::language::Language;
-use crate::message::{Entry, Label, Link, Message};
+use crate::message::{Entry, Figures, Label, Link, Message};
 use crate::text;
 use crate::webhook::{Alert, Labels, Status, Webhook};
 
@@ -16,6 +18,7 @@ const PLACES: [&str; 5] = ["instance", "host", "hostname", "node", "job"];
 const TITLE_NAMES: usize = 3;
 /// A title is one line to be read at a glance; these keep its parts from crowding each other out.
 const NAME_LIMIT: usize = 60;
+const FIGURE_LIMIT: usize = 60;
 /// How much of a group's key a reader needs to find it in a log.
 const ORIGIN_LIMIT: usize = 160;
 
@@ -77,6 +80,8 @@ pub fn compose<'a>(view: impl Into<View<'a>>, language: Language) -> Option<Mess
     let links: Vec<Vec<Link>> = alerts.iter().map(|alert| links(alert)).collect();
     let mut common_links = links.first()?.clone();
     common_links.retain(|link| links.iter().all(|links| links.contains(link)));
+    // What is over needs no silence.
+    common_links.extend((!firing_levels.is_empty()).then(|| silence::link(view.external_url, &alerts)).flatten());
     let entries = view.alerts.iter().zip(links).map(|(seen, mut links)| {
         links.retain(|link| !common_links.contains(link));
         entry(seen, &common, links, language)
@@ -144,6 +149,7 @@ fn entry(seen: &Seen<'_>, common: &BTreeSet<&str>, links: Vec<Link>, language: L
     let place = place(&alert.labels);
     let name = place.map(|(_, value)| host(value)).or_else(|| alert.labels.shown("alertname"));
     let (headline, body) = words(alert, language);
+    let summary = headline.clone().unwrap_or_default();
     let fires = seen.fires();
     Entry {
         state: match (fires, seen.lost) {
@@ -156,12 +162,24 @@ fn entry(seen: &Seen<'_>, common: &BTreeSet<&str>, links: Vec<Link>, language: L
         flaps: seen.flaps,
         name: text::line(name.unwrap_or(language.nameless())),
         headline: headline.unwrap_or_else(|| nameless_headline(alert, language)),
+        figures: if fires { figures(alert, &format!("{summary} {body}")) } else { Figures::default() },
         body: if fires { body } else { String::new() },
+        all_labels: alert.labels.clone(),
+        annotations: alert.annotations.clone(),
         labels: shown_labels(&alert.labels, |name| !common.contains(name)).collect(),
         links,
         started: alert.starts_at,
         ended: alert.ends_at.filter(|end| !fires && *end >= alert.starts_at),
     }
+}
+
+/// What was measured, as far as the alert's words do not say it already.
+fn figures(alert: &Alert, words: &str) -> Figures {
+    let figure = |name: &str| {
+        let figure = alert.annotations.shown(name).map(|figure| text::clip(&text::line(figure), FIGURE_LIMIT))?;
+        (!words.contains(&figure)).then_some(figure)
+    };
+    Figures { value: figure("value"), threshold: figure("threshold") }
 }
 
 /// What the alert says of itself: one line, and what goes beyond it.

@@ -13,18 +13,25 @@ pub fn default_directory(environment: &Environment, is_root: bool) -> Option<Pat
         let first = paths.to_str()?.split(':').next()?.to_owned();
         Some(PathBuf::from(first)).filter(|path| path.is_absolute())
     });
-    if of_systemd.is_some() {
-        return of_systemd;
-    }
+    of_systemd.or_else(|| Some(state(environment, is_root)?.join("alert-bridge")))
+}
+
+/// Returns where notes wait that could not be sent, unless somebody says otherwise.
+#[must_use]
+pub fn default_spool(environment: &Environment, is_root: bool) -> Option<PathBuf> {
+    Some(state(environment, is_root)?.join("spool"))
+}
+
+fn state(environment: &Environment, is_root: bool) -> Option<PathBuf> {
     if is_root {
-        return Some("/var/lib/noroshi/alert-bridge".into());
+        return Some("/var/lib/noroshi".into());
     }
     // The XDG specification has a relative path ignored.
     let directory = environment
         .path("XDG_STATE_HOME")
         .filter(|path| path.is_absolute())
         .or_else(|| environment.path("HOME").map(|home| home.join(".local/state")))?;
-    Some(directory.join("noroshi/alert-bridge"))
+    Some(directory.join("noroshi"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Alertmanager tells a group again and again, and what it tells may come twice, late or out of order. [`Incident::hear`]
 //! takes each telling in; what is new about it is what people have not seen yet. No clock, no disk, no network in here.
 
+mod aside;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -111,6 +113,12 @@ pub struct Known {
     /// When we heard that it is over, and from whom.
     #[serde(default)]
     calmed: Option<Calmed>,
+    /// Whether nobody wants to hear of it unless it goes on for longer.
+    #[serde(default)]
+    muted: bool,
+    /// What others were told of it in this receiver's stead.
+    #[serde(default)]
+    handed: Option<Shown>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -212,6 +220,12 @@ impl Incident {
         heard
     }
 
+    /// Returns whether an alert with these labels belongs to it.
+    #[must_use]
+    pub fn knows(&self, labels: &Labels) -> bool {
+        self.alerts.iter().any(|known| known.alert.labels == *labels)
+    }
+
     /// Drops what has been over for long, while others go on: a group whose alerts change their labels would grow for ever.
     fn tidy(&mut self, now: Timestamp) {
         if !self.fires() {
@@ -311,10 +325,10 @@ impl Incident {
         forgotten.map(|known| (known.lost, known.notify) = (true, None)).count()
     }
 
-    /// Returns the levels of which people are to be told now by a new message: the people behind them may be called.
+    /// Returns the levels of what people do not know yet: those behind them may be called. A reminder calls nobody again.
     #[must_use]
     pub fn newly_firing(&self) -> BTreeSet<Level> {
-        let fresh = |known: &&Known| known.fires() && (self.remind || known.notify.is_some());
+        let fresh = |known: &&Known| known.fires() && known.notify.is_some();
         self.alerts.iter().filter(fresh).map(|known| known.alert.level()).collect()
     }
 
@@ -342,7 +356,7 @@ impl Incident {
             group_key,
             external_url: &self.external_url,
             unseen: self.unseen,
-            alerts: self.alerts.iter().filter(|known| wanted(known)).map(Known::seen).collect(),
+            alerts: self.alerts.iter().filter(|known| !known.is_hushed() && wanted(known)).map(Known::seen).collect(),
         }
     }
 }
@@ -360,6 +374,8 @@ impl Known {
             notify: fires.then_some(now),
             calm_notice: false,
             calmed: (!fires).then(|| Calmed { at: now, by: by.to_owned() }),
+            muted: false,
+            handed: None,
         }
     }
 
@@ -430,7 +446,7 @@ impl Known {
     }
 
     fn is_shown(&self) -> bool {
-        self.shown == Some(self.to_show())
+        self.is_hushed() || self.shown == Some(self.to_show())
     }
 
     fn notice_due(&self, now: Timestamp) -> Option<Timestamp> {

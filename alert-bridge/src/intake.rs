@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -16,6 +16,9 @@ use crate::outbox::kept::Kept;
 use crate::outbox::{Outbox, Trouble};
 use crate::routing::Routing;
 use crate::webhook::{Alert, Webhook};
+
+/// How long the key of a note is remembered: what waited in a spool over a weekend is still recognised.
+pub const KEY_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The way into the outbox for everything: Alertmanager's webhooks, notes of scripts, and what we have to say ourselves.
 /// Clones are the same one.
@@ -74,24 +77,32 @@ impl Intake {
             same_since: now.checked_sub(self.following.same_within).ok(),
             group_key: group(webhook),
             body: serde_json::to_string(webhook).map_err(|error| Trouble::Other(error.to_string()))?,
-            destinations: self.routing.of_webhook(webhook),
+            destinations: self.routing.of_webhook(webhook, now),
         })
     }
 
-    /// Accepts `note` for whoever wants notes of its level.
+    /// Accepts `note` for whoever wants such notes.
     ///
     /// # Errors
     /// When it is not on disk.
     pub async fn note(&self, note: &Note) -> Result<Accepted, Trouble> {
-        self.keep_note(note, None, self.of_note(note), None).await
+        self.note_with(note, None).await
     }
 
-    /// Accepts `note` unless one with the same `key` was accepted before, be it by a process before this one.
+    /// Accepts `note` unless one with the same `key` was accepted within [`KEY_LIFETIME`], be it by a process before this one.
     ///
     /// # Errors
     /// When it is not on disk.
     pub async fn note_once(&self, note: &Note, key: &str) -> Result<Accepted, Trouble> {
-        self.keep_note(note, Some(key), self.of_note(note), None).await
+        self.note_with(note, Some(key)).await
+    }
+
+    /// Accepts `note`; with a key as [`Intake::note_once`] does.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn note_with(&self, note: &Note, key: Option<&str>) -> Result<Accepted, Trouble> {
+        self.keep_note(note, key, self.of_note(note), None).await
     }
 
     /// Accepts `note` for `receivers`.
@@ -102,7 +113,7 @@ impl Intake {
         self.keep_note(note, None, receivers, None).await
     }
 
-    /// Accepts `note` for `receivers`, or for whoever wants notes of its level, and keeps `kept`: both or neither.
+    /// Accepts `note` for `receivers`, or for whoever wants such notes, and keeps `kept`: both or neither.
     ///
     /// # Errors
     /// When they are not on disk.
@@ -116,7 +127,7 @@ impl Intake {
     }
 
     fn of_note(&self, note: &Note) -> Vec<String> {
-        self.routing.of_note(note.level).into_iter().map(str::to_owned).collect()
+        self.routing.of_note(note, self.clock.now()).into_iter().map(str::to_owned).collect()
     }
 
     async fn keep_note(
@@ -126,16 +137,15 @@ impl Intake {
         receivers: Vec<String>,
         kept: Option<Kept>,
     ) -> Result<Accepted, Trouble> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
+        let now = self.clock.now();
         let event = NewEvent {
             kind: EventKind::Note,
-            received: self.clock.now(),
-            key: hasher.finish(),
-            same_since: key.map(|_| Timestamp::UNIX_EPOCH),
+            received: now,
+            key: key.map_or(0, key_of_note),
+            same_since: key.and_then(|_| now.checked_sub(KEY_LIFETIME).ok()),
             group_key: String::new(),
             body: serde_json::to_string(note).map_err(|error| Trouble::Other(error.to_string()))?,
-            destinations: receivers.into_iter().map(|receiver| Destination { receiver, alerts: None }).collect(),
+            destinations: receivers.iter().map(|receiver| Destination::of_all(receiver)).collect(),
         };
         self.accept(event, kept).await
     }
@@ -156,6 +166,13 @@ impl Intake {
         }
         Ok(accepted)
     }
+}
+
+/// Apart from the keys of webhooks, of which there are as many as there are numbers.
+fn key_of_note(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    ("note", key).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What makes two webhooks the same, although one of them may be a retry, or come from the other of two Alertmanagers,

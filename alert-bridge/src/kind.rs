@@ -69,6 +69,20 @@ pub enum State {
     Note,
 }
 
+impl State {
+    /// Returns the word that templates and programs use, whatever the language of the message is.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::PartlyResolved => "partly_resolved",
+            Self::Lost => "lost",
+            Self::Note => "note",
+        }
+    }
+}
+
 /// Why a message is told now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
@@ -82,6 +96,19 @@ pub enum Occasion {
     Note,
 }
 
+impl Occasion {
+    /// Returns the word that programs use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Update => "update",
+            Self::Reminder => "reminder",
+            Self::Note => "note",
+        }
+    }
+}
+
 /// What a reader finds behind a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
@@ -91,6 +118,21 @@ pub enum LinkKind {
     Dashboard,
     /// The expression that found it.
     Graph,
+    /// The form that silences it.
+    Silence,
+}
+
+impl LinkKind {
+    /// Returns the word that templates and programs use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Runbook => "runbook",
+            Self::Dashboard => "dashboard",
+            Self::Graph => "graph",
+            Self::Silence => "silence",
+        }
+    }
 }
 
 #[cfg(test)]

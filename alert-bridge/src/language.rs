@@ -1,12 +1,14 @@
 //! Every word that we say to people, in every language that we speak. A sentence missing in one does not compile.
 
 mod report;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::kind::{Level, LinkKind, Occasion, State};
+use crate::message::Figures;
 use crate::note::Note;
 
 /// The language of the words around what alerts say of themselves.
@@ -138,22 +140,60 @@ impl Language {
     }
 
     /// That a receiver takes no messages any more, told where somebody can still read it.
-    pub(crate) fn receiver_is_dead(self, name: &str, reason: &str, now: Timestamp) -> Note {
+    pub(crate) fn receiver_is_dead(self, name: &str, reason: &str, takes_over: bool, now: Timestamp) -> Note {
+        let (title, text) = match self {
+            Self::En => {
+                let meanwhile =
+                    if takes_over { "What it would be told comes here instead" } else { "What waits for it is kept" };
+                (
+                    format!("Alerts do not reach `{name}` any more"),
+                    format!(
+                        "{reason}\n{meanwhile}. Mend its address and start alert-bridge again, or run `alert-bridge queue retry`."
+                    ),
+                )
+            }
+            Self::Ja => {
+                let meanwhile = if takes_over {
+                    "その間の通知は代わりにこちらに届きます。"
+                } else {
+                    "届けられなかったものは保存されています。"
+                };
+                (
+                    format!("`{name}` にアラートが届かなくなりました"),
+                    format!(
+                        "{reason}\n{meanwhile}宛先を直して alert-bridge を再起動するか、`alert-bridge queue retry` を実行してください。"
+                    ),
+                )
+            }
+        };
+        Note::new(Level::Error, title, text, now)
+    }
+
+    /// That a receiver has not answered for too long, told to those who stand in for it.
+    pub(crate) fn receiver_is_away(self, name: &str, lasts: Duration, now: Timestamp) -> Note {
+        let lasts = self.duration(SignedDuration::try_from(lasts).unwrap_or_default());
         let (title, text) = match self {
             Self::En => (
-                format!("Alerts do not reach `{name}` any more"),
+                format!("`{name}` cannot be reached"),
                 format!(
-                    "{reason}\nWhat waits for it is kept. Mend its address and start alert-bridge again, or run `alert-bridge queue retry`."
+                    "For {lasts} no message has got through. What it would be told comes here until it answers again."
                 ),
             ),
             Self::Ja => (
-                format!("`{name}` にアラートが届かなくなりました"),
-                format!(
-                    "{reason}\n届けられなかったものは保存されています。宛先を直して alert-bridge を再起動するか、`alert-bridge queue retry` を実行してください。"
-                ),
+                format!("`{name}` につながりません"),
+                format!("{lasts}の間、通知を届けられていません。つながるまでの通知は代わりにこちらに届きます。"),
             ),
         };
         Note::new(Level::Error, title, text, now)
+    }
+
+    /// That it answers again.
+    pub(crate) fn receiver_is_back(self, name: &str, now: Timestamp) -> Note {
+        let (title, text) = match self {
+            Self::En => (format!("`{name}` is reached again"), "New alerts go there once more."),
+            Self::Ja => (format!("`{name}` につながるようになりました"), "新しいアラートは再びそちらに届きます。"),
+        };
+        Note::new(Level::Info, title, text, now)
     }
 
     /// That the outbox was damaged, and where it is now.
@@ -242,6 +282,18 @@ impl Language {
         }
     }
 
+    /// What was measured, and what it may be at most (or at least).
+    pub(crate) fn figures(self, figures: &Figures) -> String {
+        match (self, figures.value.as_deref(), figures.threshold.as_deref()) {
+            (Self::En, Some(value), Some(threshold)) => format!("{value} (limit {threshold})"),
+            (Self::Ja, Some(value), Some(threshold)) => format!("{value}(しきい値 {threshold})"),
+            (_, Some(value), None) => value.to_owned(),
+            (Self::En, None, Some(threshold)) => format!("limit {threshold}"),
+            (Self::Ja, None, Some(threshold)) => format!("しきい値 {threshold}"),
+            (_, None, None) => String::new(),
+        }
+    }
+
     /// What a reader finds behind a link.
     pub(crate) fn link(self, kind: LinkKind) -> &'static str {
         match (self, kind) {
@@ -251,6 +303,8 @@ impl Language {
             (Self::Ja, LinkKind::Dashboard) => "ダッシュボード",
             (Self::En, LinkKind::Graph) => "Graph",
             (Self::Ja, LinkKind::Graph) => "グラフ",
+            (Self::En, LinkKind::Silence) => "Silence",
+            (Self::Ja, LinkKind::Silence) => "サイレンス",
         }
     }
 

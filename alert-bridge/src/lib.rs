@@ -16,6 +16,7 @@ mod compose;
 mod config;
 pub mod data;
 mod fires;
+pub mod handover;
 pub mod incident;
 pub mod intake;
 mod kind;
@@ -31,6 +32,8 @@ mod scope;
 pub mod send;
 pub mod sender;
 mod server;
+pub mod spool;
+mod template;
 mod text;
 mod watchdog;
 mod webhook;
@@ -42,12 +45,13 @@ use anyhow::{Context, anyhow, bail};
 use daemon::{CancellationToken, listen};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::info;
 
 pub use crate::compose::{Seen, View, compose};
-pub use crate::config::{Config, ConfigError, WEBHOOK_VARIABLE};
+pub use crate::config::{Config, ConfigError, Named, TOKEN_VARIABLE, WEBHOOK_VARIABLE};
 pub use crate::kind::{Level, LinkKind, Occasion, State};
 pub use crate::language::Language;
 pub use crate::message::{Entry, Label, Link, Message, Picture};
@@ -59,18 +63,20 @@ use crate::clock::Clock;
 use crate::fires::Fires;
 use crate::intake::Intake;
 use crate::outbox::{Opened, Outbox};
-use crate::receiver::discord::{Discord, Shared};
-use crate::receiver::terminal::Terminal;
+use crate::receiver::build;
+use crate::receiver::discord::Shared;
 use crate::report::Reports;
-use crate::routing::Routing;
 use crate::sender::{Post, Sender, Source};
 use crate::server::Bridge;
+use crate::spool::Spool;
 use crate::watchdog::Watchdog;
 
 /// The bridge, bound and ready to serve.
 pub struct AlertBridge {
     listener: TcpListener,
     intake: Intake,
+    token: Option<SecretString>,
+    spool: Option<Spool>,
     senders: Vec<(String, Sender)>,
     watchdog: Watchdog,
     reports: Option<Reports>,
@@ -92,7 +98,7 @@ impl AlertBridge {
         };
         let metrics = Metrics::register(registry);
         let posts = posts(&config, &metrics)?;
-        let routing = Routing::to_all(posts.iter().map(|post| &post.name));
+        let routing = config.routing.clone();
         let clock = Clock::System;
         let intake = Intake::new(outbox.clone(), routing, config.incidents, clock, metrics.clone());
         if let Some(aside) = &opened.set_aside {
@@ -117,7 +123,8 @@ impl AlertBridge {
         }
         let reports = Reports::new(reporter, intake.clone(), outbox, clock, metrics.clone());
         let listener = listen::bind(config.listen, "webhooks").await?;
-        Ok(Self { listener, intake, senders, watchdog, reports, metrics })
+        let spool = config.notify.spool.map(Spool::new);
+        Ok(Self { listener, intake, token: config.token, spool, senders, watchdog, reports, metrics })
     }
 
     /// Returns the address bound, which tells the port when port 0 was asked for.
@@ -133,7 +140,7 @@ impl AlertBridge {
     /// # Errors
     /// When the listener breaks or the outbox is damaged.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { listener, intake, senders, watchdog, reports, metrics } = self;
+        let Self { listener, intake, token, spool, senders, watchdog, reports, metrics } = self;
         info!("webhooks are welcome at http://{}/alertmanager", listener.local_addr()?);
         let mut parts = JoinSet::new();
         for (name, sender) in senders {
@@ -147,12 +154,19 @@ impl AlertBridge {
                 Ok(())
             });
         }
+        if let Some(spool) = spool {
+            let run = spool::pick_up(spool, intake.clone(), stop.clone());
+            parts.spawn(async move {
+                run.await;
+                Ok(())
+            });
+        }
         let run = watchdog.clone().run(stop.clone());
         parts.spawn(async move {
             run.await;
             Ok(())
         });
-        let router = server::router(Bridge::new(intake, watchdog, metrics, stop.clone()));
+        let router = server::router(Bridge::new(intake, watchdog, metrics, stop.clone()).asking_for(token));
         let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         parts.spawn(async move { serve.await.context("the listener failed") });
         while let Some(ended) = parts.join_next().await {
@@ -164,13 +178,16 @@ impl AlertBridge {
 
 /// Prepares the receivers that are configured; without any, the terminal.
 fn posts(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Post>> {
-    let language = config.language;
-    let Some(url) = config.webhook_url.clone() else {
-        info!("{WEBHOOK_VARIABLE} is not set: messages are printed here instead");
-        return Ok(vec![Post { name: "terminal".to_owned(), receiver: Arc::new(Terminal::stdout()), language }]);
-    };
-    info!("messages go to {url}");
     let shared = Arc::new(Shared::new(config.channel_rate));
-    let discord = Discord::new(url, config.style(), shared, metrics.clone())?;
-    Ok(vec![Post { name: "discord".to_owned(), receiver: Arc::new(discord), language }])
+    let posts = config.places.iter().map(|Named { name, place, config: receiver }| {
+        info!("the receiver `{name}` is {place}");
+        let built = build::receiver(place.clone(), receiver.templates.clone(), &shared, metrics);
+        Ok(Post {
+            name: name.clone(),
+            receiver: built.with_context(|| format!("cannot prepare the receiver `{name}`"))?,
+            language: receiver.language.unwrap_or(config.language),
+            fallback_after: receiver.fallback_after,
+        })
+    });
+    posts.collect()
 }

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::kind::{Level, LinkKind, Occasion, State};
 use crate::language::Language;
+use crate::webhook::Labels;
 
 /// One message, for one group of alerts or from one `alert-bridge send`.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Message {
     pub level: Level,
     /// The levels that fire now.
     pub firing_levels: BTreeSet<Level>,
-    /// The levels of what people did not know yet, or are to be reminded of: they may have asked to be called.
+    /// The levels of what people did not know yet: they may have asked to be called.
     pub newly_firing: BTreeSet<Level>,
     /// The same for all messages about one incident; may be empty.
     pub incident: String,
@@ -83,8 +84,14 @@ pub struct Entry {
     pub headline: String,
     /// What there is to say beyond that; may have several lines. Empty once it is over: its figures are those of before.
     pub body: String,
+    /// What was measured, unless the words above say it already.
+    pub figures: Figures,
     /// What tells it apart from the other entries.
     pub labels: Vec<Label>,
+    /// All labels, for templates and programs.
+    pub all_labels: Labels,
+    /// All annotations, for templates and programs.
+    pub annotations: Labels,
     /// The links that not all entries have.
     pub links: Vec<Link>,
     /// Since when.
@@ -110,6 +117,15 @@ impl Entry {
         let lasted = self.ended.map(|ended| ended.duration_since(self.started)).filter(SignedDuration::is_positive);
         language.recovered(self.ended.map(show).as_deref(), lasted)
     }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The value, as the rule's author wrote it: its annotation `value`.
+    pub value: Option<String>,
+    /// What it may be: the annotation `threshold`.
+    pub threshold: Option<String>,
 }
 
 /// A name and its value.

@@ -24,6 +24,7 @@ const DELAYS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 360
 #[derive(Clone)]
 pub struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
+    notes: Family<WebhookLabels, Counter>,
     alerts: Family<AlertLabels, Counter>,
     stale: Counter,
     commit_duration: Histogram,
@@ -139,6 +140,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             webhooks: Family::default(),
+            notes: Family::default(),
             alerts: Family::default(),
             stale: Counter::default(),
             commit_duration: Histogram::new(COMMITS),
@@ -156,6 +158,7 @@ impl Metrics {
             report_last: Gauge::default(),
         };
         registry.register("webhooks", "Webhooks received, by outcome", metrics.webhooks.clone());
+        registry.register("notes", "Notes received, by outcome", metrics.notes.clone());
         registry.register("alerts", "Alerts in accepted webhooks, by status", metrics.alerts.clone());
         registry.register(
             "stale_alerts",
@@ -194,6 +197,7 @@ impl Metrics {
         // Present from the start, so that `increase()` sees the first step.
         for outcome in Outcome::ALL {
             let _ = metrics.webhooks.get_or_create_owned(&WebhookLabels { outcome });
+            let _ = metrics.notes.get_or_create_owned(&WebhookLabels { outcome });
         }
         for status in ["firing", "resolved"] {
             let _ = metrics.alerts.get_or_create_owned(&AlertLabels { status });
@@ -221,6 +225,11 @@ impl Metrics {
     /// Counts a webhook.
     pub fn webhook(&self, outcome: Outcome) {
         self.webhooks.get_or_create(&WebhookLabels { outcome }).inc();
+    }
+
+    /// Counts a note.
+    pub fn note(&self, outcome: Outcome) {
+        self.notes.get_or_create(&WebhookLabels { outcome }).inc();
     }
 
     /// Counts the alerts of an accepted webhook.

@@ -13,6 +13,7 @@
 pub mod card;
 mod dead;
 pub mod event;
+mod hand_on;
 pub mod kept;
 mod prune;
 pub mod queue;

@@ -3,7 +3,16 @@
 //! A receiver posts and edits, and says what the answer means. When it is asked, in which order, how often, and what
 //! becomes of a message that did not arrive is the affair of [`sender`](crate::sender), the same for all of them.
 
+pub mod build;
 pub mod discord;
+pub mod email;
+pub mod endpoint;
+mod fit;
+pub mod hook;
+mod pace;
+mod plain;
+pub mod settings;
+pub mod slack;
 pub mod terminal;
 
 use std::future::{Future, ready};
@@ -12,7 +21,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::kind::{Level, State};
 use crate::message::Message;
+
+/// An answer is a word or a message of ours with a few ids; what is longer is none.
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
 /// An answer under way.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
@@ -91,4 +104,35 @@ pub enum Form {
     AsComposed,
     /// In bare words, because the place did not take it otherwise.
     PlainText,
+}
+
+/// Returns the sign by which a state is known at a glance.
+pub(crate) fn mark(state: State, level: Level) -> &'static str {
+    match (state, level) {
+        (State::Resolved, _) => "✅",
+        (State::PartlyResolved, _) => "☑️",
+        (State::Lost, _) => "⚪",
+        (_, Level::Critical) => "🔴",
+        (_, Level::Error) => "🟠",
+        (_, Level::Warning) => "🟡",
+        (_, Level::Info) => "🔵",
+    }
+}
+
+/// Reads the body of an answer. One that breaks off halfway is still an answer: its status is what counts.
+async fn answer_body(mut response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        if body.len() + chunk.len() > ANSWER_LIMIT_BYTES {
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    body
+}
+
+/// Says that some of `messages` come late, if they do.
+fn late(messages: &[Message]) -> String {
+    let late = messages.iter().filter_map(|message| message.late.map(|late| (late, message.language)));
+    late.max_by_key(|(late, _)| *late).map(|(late, language)| language.late(late)).unwrap_or_default()
 }

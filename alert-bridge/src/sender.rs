@@ -14,6 +14,8 @@
 
 mod backoff;
 mod forget;
+mod hold;
+mod stand_in;
 mod tell;
 
 use std::sync::Arc;
@@ -49,6 +51,7 @@ pub struct Sender {
     name: String,
     receiver: Arc<dyn Receiver>,
     language: Language,
+    fallback_after: Duration,
     following: Following,
     outbox: Outbox,
     intake: Intake,
@@ -64,6 +67,8 @@ pub struct Sender {
     swept_to: i64,
     /// When the agenda was looked at last.
     looked: Option<Instant>,
+    /// Whether others have been told that they stand in for this receiver.
+    is_replaced: bool,
     /// How many cards one message may tell: fewer after one was refused, so that the one at fault is found; and after a try
     /// that brought no answer the same ones, so that no more than these can stand there twice.
     fold: usize,
@@ -77,6 +82,8 @@ pub struct Post {
     pub receiver: Arc<dyn Receiver>,
     /// The language of its messages.
     pub language: Language,
+    /// How long it may be unreachable before others take over.
+    pub fallback_after: Duration,
 }
 
 /// What comes after a round.
@@ -99,11 +106,12 @@ impl Sender {
         metrics: Metrics,
     ) -> Self {
         let wake = intake.wake(&post.name);
-        let Post { name, receiver, language } = post;
+        let Post { name, receiver, language, fallback_after } = post;
         Self {
             name,
             receiver,
             language,
+            fallback_after,
             following,
             outbox,
             intake,
@@ -111,6 +119,7 @@ impl Sender {
             clock,
             metrics,
             backoff: Backoff::default(),
+            is_replaced: false,
             source: None,
             swept: None,
             swept_to: 0,
@@ -194,7 +203,17 @@ impl Sender {
         let is_dead = self.outbox.death(&self.name).await?.is_some();
         self.metrics.queue(&self.name, agenda.queued, waits, is_dead);
         if is_dead {
+            self.hand_on(&agenda).await?;
             return Ok(Next::At(Instant::now() + TICK));
+        }
+        if self.backoff.lasts() >= self.fallback_after
+            && self.backoff.until().is_some_and(|until| until > Instant::now())
+        {
+            // Until the next try; that one may bring something through again.
+            self.announce_outage().await?;
+            if self.hand_on(&agenda).await? {
+                return Ok(Next::Now);
+            }
         }
         let Some((moment, deed)) = self.next(&agenda) else { return Ok(Next::At(Instant::now() + TICK)) };
         let moment = self.backoff.until().map_or(moment, |until| until.max(moment));
@@ -237,7 +256,8 @@ impl Sender {
         self.outbox.bury(&self.name, &reason, self.clock.now()).await?;
         let others: Vec<String> = self.intake.routing().instead_of(&self.name).into_iter().map(str::to_owned).collect();
         if !others.is_empty() {
-            let note = self.language.receiver_is_dead(&self.name, &reason, self.clock.now());
+            let takes_over = !self.intake.routing().fallback(&self.name).is_empty();
+            let note = self.language.receiver_is_dead(&self.name, &reason, takes_over, self.clock.now());
             self.intake.note_to(&note, others).await?;
         }
         Ok(())

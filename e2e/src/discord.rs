@@ -9,7 +9,7 @@
 //! and brings trouble with [`Discord::script`] and [`Discord::outage`].
 //!
 //! It takes JSON bodies, and new messages with files: create, get, edit and delete of messages, get and delete of
-//! webhooks, `wait`, `thread_id`, `with_components`. Left out, because nothing of ours uses them: form bodies, files of edits, forum channels, polls,
+//! webhooks, `wait`, `thread_id`, `with_components`. Left out, because nothing of ours uses them: form bodies, files of edits, polls,
 //! the limit on edits of old messages, Cloudflare's ban after thousands of bad requests. [`cases`] holds the double
 //! against any other implementation.
 
@@ -84,6 +84,11 @@ impl Discord {
     #[must_use]
     pub fn webhook(&self, id: u64, token: &str) -> String {
         format!("{}/api/webhooks/{id}/{token}", self.url())
+    }
+
+    /// Makes the channel of the webhook with this id a forum: each message goes into a thread or opens one.
+    pub fn make_forum(&self, id: u64) {
+        self.api.state().store.make_forum(&id.to_string());
     }
 
     /// Returns the oldest accepted message that was not taken yet.

@@ -113,6 +113,11 @@ impl World {
         Self::start(Plan { alerting: true, limits: Limits::off(), ..Plan::default() }).await
     }
 
+    /// Starts Alertmanager and a bridge with a `noroshi.yaml` of the test's own, which `configure` writes into a folder.
+    pub async fn alerting_with(configure: impl FnOnce(&Path) + Send + 'static) -> Self {
+        Self::start(Plan { alerting: true, configure: Some(Box::new(configure)), ..Plan::default() }).await
+    }
+
     // --- what a test does ---
 
     /// Returns a host that pushes as `job` and `name`.
@@ -184,6 +189,20 @@ impl World {
             request = request.header(*name, *value);
         }
         request.send().await.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// Posts a note to the bridge, as a script would: the status, none when there was no answer.
+    pub async fn notify(&self, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Option<u16> {
+        let mut request = self.client.post(format!("{}/notify", url(&self.addresses.bridge))).body(body.into());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// Returns where the bridge is.
+    pub fn bridge_url(&self) -> String {
+        url(&self.addresses.bridge)
     }
 
     /// Kills a stage.

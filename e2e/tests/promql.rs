@@ -13,8 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use promql::{Engine, Memory, Query, Range, Semantics, Value as Answered};
-use series::{Labels, METRIC_NAME, Sample};
 use serde_json::Value;
+use series::{Labels, METRIC_NAME, Sample};
 use tempfile::TempDir;
 
 /// A moment of the past, in milliseconds; two hours and a half are asked for, three are there.
@@ -66,7 +66,8 @@ async fn differs(prometheus: &Prometheus, engine: &Engine, memory: &Memory, quer
     }
     let range = Range { start: BEGIN + 1_800_000, end: BEGIN + 1_800_000 + 149 * 60_000, step: 60_000 };
     let (start, end) = ((range.start / 1000).to_string(), (range.end / 1000).to_string());
-    let theirs = prometheus.ask("query_range", &[("query", query), ("start", &start), ("end", &end), ("step", "60")]).await;
+    let theirs =
+        prometheus.ask("query_range", &[("query", query), ("start", &start), ("end", &end), ("step", "60")]).await;
     let ours = parsed.ok().and_then(|query| engine.range(memory, &query, range).ok());
     tell_apart(theirs, ours.map(|answer| answer.value)).map(|difference| format!("as a range: {difference}"))
 }
@@ -186,7 +187,13 @@ impl Fleet {
     }
 
     /// Adds a series with what `value` says for each step; nothing where it says nothing.
-    fn add(&mut self, metric: &str, labels: &[(&str, &str)], phase: i64, value: impl Fn(&mut Self, i64) -> Option<f64>) {
+    fn add(
+        &mut self,
+        metric: &str,
+        labels: &[(&str, &str)],
+        phase: i64,
+        value: impl Fn(&mut Self, i64) -> Option<f64>,
+    ) {
         let all: Labels = labels.iter().copied().chain([(METRIC_NAME, metric)]).collect();
         let phase = if self.jitter { phase % STEP } else { 0 };
         let mut samples = Vec::new();
@@ -217,7 +224,9 @@ impl Fleet {
                 there(step).then(|| (fleet.number() * 300.0).round() / 100.0 + (step % 7) as f64 / 10.0)
             });
         }
-        for (cpu, mode) in [("0", "idle"), ("0", "user"), ("0", "iowait"), ("1", "idle"), ("1", "user"), ("1", "iowait")] {
+        for (cpu, mode) in
+            [("0", "idle"), ("0", "user"), ("0", "iowait"), ("1", "idle"), ("1", "user"), ("1", "iowait")]
+        {
             let share = match mode {
                 "idle" => 0.7,
                 "user" => 0.25,
@@ -242,7 +251,9 @@ impl Fleet {
                 there(step).then(|| (2e9 * share * (1.0 + noise)).round())
             });
         }
-        for (mountpoint, fstype, device) in [("/", "ext4", "sda1"), ("/data", "xfs", "sdb1"), ("/run", "tmpfs", "tmpfs")] {
+        for (mountpoint, fstype, device) in
+            [("/", "ext4", "sda1"), ("/data", "xfs", "sdb1"), ("/run", "tmpfs", "tmpfs")]
+        {
             let labels = [("mountpoint", mountpoint), ("fstype", fstype), ("device", device)];
             let falls = if mountpoint == "/data" { 5e7 } else { 1e5 };
             self.add("node_filesystem_size_bytes", &with(&labels), phase, move |_, step| there(step).then_some(4e10));
@@ -251,7 +262,9 @@ impl Fleet {
             });
             self.add("node_filesystem_readonly", &with(&labels), phase, move |_, step| there(step).then_some(0.0));
             self.add("node_filesystem_files", &with(&labels), phase, move |_, step| there(step).then_some(1e6));
-            self.add("node_filesystem_files_free", &with(&labels), phase, move |_, step| there(step).then(|| 1e6 - step as f64));
+            self.add("node_filesystem_files_free", &with(&labels), phase, move |_, step| {
+                there(step).then(|| 1e6 - step as f64)
+            });
         }
         for name in ["node_disk_read_bytes_total", "node_disk_written_bytes_total", "node_disk_io_time_seconds_total"] {
             let scale = if name.ends_with("seconds_total") { 5.0 } else { 4096.0 * 100.0 };
@@ -262,12 +275,19 @@ impl Fleet {
         for device in ["eth0", "lo", "veth12"] {
             for name in ["receive_bytes", "transmit_bytes", "receive_errs"] {
                 let scale = if name.ends_with("errs") { 0.01 } else { 1e5 };
-                self.add(&format!("node_network_{name}_total"), &with(&[("device", device)]), phase, move |fleet, step| {
-                    there(step).then(|| (since(step) as f64 * scale * (1.0 + fleet.number() * 1e-4)).floor())
-                });
+                self.add(
+                    &format!("node_network_{name}_total"),
+                    &with(&[("device", device)]),
+                    phase,
+                    move |fleet, step| {
+                        there(step).then(|| (since(step) as f64 * scale * (1.0 + fleet.number() * 1e-4)).floor())
+                    },
+                );
             }
         }
-        self.add("node_time_seconds", &base, phase, move |_, step| there(step).then(|| (BEGIN / 1000 + step * 15) as f64));
+        self.add("node_time_seconds", &base, phase, move |_, step| {
+            there(step).then(|| (BEGIN / 1000 + step * 15) as f64)
+        });
         self.add("node_boot_time_seconds", &base, phase, move |_, step| {
             there(step).then(|| (BEGIN / 1000 - 500_000 + if host == 2 && step >= 400 { 506_000 } else { 0 }) as f64)
         });

@@ -341,11 +341,19 @@ fn take_in(
             };
             let Content::Incident(incident) = &mut card.content else { return Ok(Heard::default()) };
             let meant = |place: &usize| event.alerts.as_ref().is_none_or(|places| places.contains(place));
-            let alerts: Vec<&Alert> =
-                webhook.alerts.iter().enumerate().filter(|(place, _)| meant(place)).map(|(_, alert)| alert).collect();
+            let told_before =
+                |place: &usize, alert: &Alert| event.if_known.contains(place) && incident.knows(&alert.labels);
+            let all = webhook.alerts.iter().enumerate();
+            let alerts = all.filter(|(place, alert)| meant(place) || told_before(place, alert));
+            let alerts: Vec<&Alert> = alerts.map(|(_, alert)| alert).collect();
+            if alerts.is_empty() {
+                return Ok(Heard::default());
+            }
             let heard = incident.hear(&webhook, alerts.into_iter(), now, following);
             card.changed = now;
             card.version += 1;
+            // What came may be more urgent than what waits.
+            card.hold = None;
             save(connection, receiver, &mut card, now)?;
             Ok(heard)
         }
@@ -408,6 +416,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Card> {
     })
 }
 
+/// The cards of which something is to be told by a new message by `now`.
+pub(super) fn due_now(connection: &Connection, receiver: &str, now: Timestamp) -> rusqlite::Result<Vec<Card>> {
+    let query =
+        format!("{CARDS} WHERE card.receiver = ?1 AND (post_ms <= ?2 OR notice_ms <= ?2) ORDER BY card.id LIMIT 600");
+    cards(connection, &query, params![receiver, now.as_millisecond()])
+}
+
 /// Finds a card and whose it is.
 pub(super) fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<(String, Card)>> {
     let query = format!("{CARDS} WHERE card.id = ?");
@@ -446,7 +461,8 @@ pub(super) fn save(connection: &Connection, receiver: &str, card: &mut Card, now
     };
     card.closed = if over { card.closed.or(Some(now)) } else { None };
     let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millisecond);
-    let post = needs.post.map(|due| card.hold.map_or(due, |hold| hold.max(due)));
+    let held = |due: Timestamp| card.hold.map_or(due, |hold| hold.max(due));
+    let (post, notice) = (needs.post.map(held), needs.notice.map(held));
     let state = serde_json::to_string(&card.content).unwrap_or_default();
     let columns = params![
         (card.id != 0).then_some(card.id),
@@ -457,7 +473,7 @@ pub(super) fn save(connection: &Connection, receiver: &str, card: &mut Card, now
         card.opened.as_millisecond(),
         card.changed.as_millisecond(),
         millis(post),
-        millis(needs.notice),
+        millis(notice),
         needs.edit.then_some(card.changed.as_millisecond()),
         millis(card.closed),
         millis(card.hold),

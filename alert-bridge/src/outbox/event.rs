@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Outbox, Trouble};
 
@@ -49,6 +50,30 @@ pub struct Destination {
     pub receiver: String,
     /// The places of the alerts that are meant for it; `None`: all of them.
     pub alerts: Option<Vec<usize>>,
+    /// The places of those that it shall hear of only if it knows them already: they are over, and it is told now of others.
+    pub if_known: Vec<usize>,
+}
+
+impl Destination {
+    /// Returns a destination that hears of everything.
+    #[must_use]
+    pub fn of_all(receiver: &str) -> Self {
+        Self { receiver: receiver.to_owned(), alerts: None, if_known: Vec::new() }
+    }
+
+    /// Returns a destination that hears of nothing yet.
+    #[must_use]
+    pub fn none(receiver: &str) -> Self {
+        Self { receiver: receiver.to_owned(), alerts: None, if_known: Vec::new() }
+    }
+}
+
+/// The alerts of one delivery, as they are kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Meant {
+    alerts: Option<Vec<usize>>,
+    #[serde(default)]
+    if_known: Vec<usize>,
 }
 
 /// What became of an event.
@@ -75,6 +100,8 @@ pub struct Waiting {
     pub body: String,
     /// The places of the alerts that are meant for the receiver; `None`: all of them.
     pub alerts: Option<Vec<usize>>,
+    /// The places of those that it shall hear of only if it knows them already.
+    pub if_known: Vec<usize>,
 }
 
 impl Outbox {
@@ -108,7 +135,9 @@ pub(super) fn accept(connection: &Connection, event: &NewEvent) -> rusqlite::Res
     connection.prepare_cached(insert)?.execute(columns)?;
     let id = connection.last_insert_rowid();
     for destination in &event.destinations {
-        let alerts = destination.alerts.as_ref().map(|places| serde_json::json!(places).to_string());
+        let meant = Meant { alerts: destination.alerts.clone(), if_known: destination.if_known.clone() };
+        let all = meant.alerts.is_none() && meant.if_known.is_empty();
+        let alerts = if all { None } else { serde_json::to_string(&meant).ok() };
         connection
             .prepare_cached("INSERT OR REPLACE INTO delivery (receiver, event, alerts) VALUES (?, ?, ?)")?
             .execute(params![destination.receiver, id, alerts])?;
@@ -144,12 +173,14 @@ pub(super) fn waiting(
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {
     let kind: String = row.get(1)?;
     let alerts: Option<String> = row.get(5)?;
+    let meant: Meant = alerts.and_then(|meant| serde_json::from_str(&meant).ok()).unwrap_or_default();
     Ok(Waiting {
         id: row.get(0)?,
         kind: if kind == "note" { EventKind::Note } else { EventKind::Webhook },
         received: Timestamp::from_millisecond(row.get(2)?).unwrap_or_default(),
         group_key: row.get(3)?,
         body: row.get(4)?,
-        alerts: alerts.and_then(|places| serde_json::from_str(&places).ok()),
+        alerts: meant.alerts,
+        if_known: meant.if_known,
     })
 }

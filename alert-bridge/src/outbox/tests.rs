@@ -23,7 +23,7 @@ fn note(text: &str) -> NewEvent {
         same_since: None,
         group_key: text.to_owned(),
         body: serde_json::to_string(&Note::new(Level::Info, "", text, now())).unwrap(),
-        destinations: vec![Destination { receiver: "d".to_owned(), alerts: None }],
+        destinations: vec![Destination::of_all("d")],
     }
 }
 

@@ -14,16 +14,19 @@ mod style;
 mod url;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use self::answer::{Reply, Verdict};
+pub(super) use self::card::relative;
 use self::http::{Call, Http, Post};
 use self::limits::Budget;
 pub use self::limits::{Rate, Shared};
-pub use self::style::{AvatarUrl, BotName, Mentions, RoleId, Style};
+use self::payload::Payload;
+pub use self::style::{AvatarUrl, BotName, Mentions, RoleId, Style, ThreadName};
 pub use self::url::{NotAWebhook, WebhookUrl};
 use super::{Answer, Answering, Deed, Form, Receiver};
 use crate::message::Message;
@@ -38,6 +41,8 @@ pub struct Discord<P = Http> {
     style: Style,
     metrics: Metrics,
     budget: Budget,
+    /// Whether each message opens a post of a forum; the channel itself may have told us better than the configuration.
+    forum: AtomicBool,
 }
 
 impl Discord {
@@ -46,7 +51,8 @@ impl Discord {
     /// # Errors
     /// When the system's certificate roots cannot be set up.
     pub fn new(url: WebhookUrl, style: Style, shared: Arc<Shared>, metrics: Metrics) -> anyhow::Result<Self> {
-        Ok(Self { discord: Http::new(url)?, style, metrics, budget: Budget::new(shared) })
+        let forum = style.thread_name.is_some().into();
+        Ok(Self { discord: Http::new(url)?, style, metrics, budget: Budget::new(shared), forum })
     }
 }
 
@@ -55,7 +61,7 @@ impl<P: Post> Discord<P> {
     /// Posts to a Discord that a test has made.
     pub(crate) fn over(discord: P, shared: Arc<Shared>) -> Self {
         let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
-        Self { discord, style: Style::default(), metrics, budget: Budget::new(shared) }
+        Self { discord, style: Style::default(), metrics, budget: Budget::new(shared), forum: AtomicBool::new(false) }
     }
 }
 
@@ -102,7 +108,7 @@ impl<P: Post> Discord<P> {
         let payload = fold::post(messages, &self.style);
         let broken = payload::violations(&payload);
         let refused = if broken.is_empty() {
-            match self.ask(Call::Create(&payload)).await {
+            match self.create(messages, payload).await {
                 Answer::Refused(reason) => reason,
                 answer => return answer,
             }
@@ -111,10 +117,32 @@ impl<P: Post> Discord<P> {
         };
         let [message] = messages else { return Answer::Refused(refused) };
         error!("Discord does not take a card, so it goes out as plain text: {refused}");
-        match self.ask(Call::Create(&card::plain(message, &self.style))).await {
+        match self.create(messages, card::plain(message, &self.style)).await {
             Answer::Done { id, .. } => Answer::Done { id, form: Form::PlainText },
             // It is told the next time round, as a card again.
             answer => answer,
+        }
+    }
+
+    /// Posts `payload`, in a forum as a post of its own. A channel that turns out to be of the other kind is asked again at once.
+    async fn create(&self, messages: &[Message], payload: Payload) -> Answer {
+        let forum = self.forum.load(Ordering::Relaxed);
+        let answer = self.ask(Call::Create(&self.named(messages, payload.clone(), forum))).await;
+        let found = self.forum.load(Ordering::Relaxed);
+        if found == forum { answer } else { self.ask(Call::Create(&self.named(messages, payload, found))).await }
+    }
+
+    fn named(&self, messages: &[Message], payload: Payload, forum: bool) -> Payload {
+        let name = self.style.thread_name.clone().unwrap_or_default();
+        let thread_name = messages.first().filter(|_| forum).map(|message| name.of(message));
+        Payload { thread_name, ..payload }
+    }
+
+    /// Notes what kind of channel it is, and tells the operator what to put into the configuration.
+    fn learn_kind(&self, forum: bool, reason: &str) {
+        if self.forum.swap(forum, Ordering::Relaxed) != forum {
+            let advice = if forum { "is a forum: set `thread_name`" } else { "is no forum: leave `thread_name` out" };
+            warn!("the channel {advice}. Messages go there all the same ({reason})");
         }
     }
 
@@ -128,7 +156,25 @@ impl<P: Post> Discord<P> {
         };
         self.budget.learn(deed, limit, kept.as_ref().and_then(|kept| kept.channel.as_deref()));
         match verdict {
-            Verdict::Kept => Answer::Done { id: kept.map(|kept| kept.id), form: Form::AsComposed },
+            Verdict::Kept => {
+                let opened = matches!(call, Call::Create(payload) if payload.thread_name.is_some());
+                // A message in a thread is edited there.
+                let id = kept.map(|kept| {
+                    match kept.channel.filter(|channel| opened && channel.bytes().all(|byte| byte.is_ascii_digit())) {
+                        Some(thread) => format!("{thread}/{}", kept.id),
+                        None => kept.id,
+                    }
+                });
+                Answer::Done { id, form: Form::AsComposed }
+            }
+            Verdict::IsAForum(reason) => {
+                self.learn_kind(true, &reason);
+                Answer::Refused(reason)
+            }
+            Verdict::IsNoForum(reason) => {
+                self.learn_kind(false, &reason);
+                Answer::Refused(reason)
+            }
             Verdict::TooFast(scope) => {
                 self.metrics.rate_limited(scope);
                 let wait = wait.unwrap_or_default();
@@ -143,6 +189,11 @@ impl<P: Post> Discord<P> {
             Verdict::Trouble(reason) => Answer::Trouble(reason),
         }
     }
+}
+
+/// Returns all of `text` so that it reads as it was written.
+pub(super) fn escaped(text: &str) -> String {
+    markdown::escape(text, usize::MAX)
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ impl Backoff {
         self.until.filter(|until| *until > Instant::now())
     }
 
+    /// Returns for how long the place has not answered.
+    pub(super) fn lasts(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Notes a failure; returns whether it is the first one, and the pause.
     pub(super) fn failed(&mut self) -> (bool, Duration) {
         let now = Instant::now();

@@ -37,6 +37,7 @@ impl Sender {
     pub(super) async fn post(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
         let now = self.clock.now();
         let cards = self.outbox.to_post(&self.name, now, FOLD_LIMIT.min(self.fold)).await?;
+        let cards = self.unless_held(cards).await?;
         let (cards, messages) = self.composed(cards, Telling::Card, Self::card).await?;
         self.tell(cards, messages, Telling::Card, stop).await
     }
@@ -45,6 +46,7 @@ impl Sender {
     pub(super) async fn notice(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
         let now = self.clock.now();
         let cards = self.outbox.to_notice(&self.name, now, FOLD_LIMIT.min(self.fold)).await?;
+        let cards = self.unless_held(cards).await?;
         let (cards, messages) = self.composed(cards, Telling::Notice, Self::news).await?;
         self.tell(cards, messages, Telling::Notice, stop).await
     }
@@ -80,7 +82,7 @@ impl Sender {
         };
         match self.receiver.edit(remote, &messages).await {
             Answer::Done { .. } => {
-                self.passed();
+                self.passed().await?;
                 self.metrics.edited(&self.name);
                 for card in &mut cards {
                     if let Content::Incident(incident) = &mut card.content {
@@ -195,7 +197,7 @@ impl Sender {
     ) -> Result<(), Trouble> {
         match answer {
             Answer::Done { id, form } => {
-                self.passed();
+                self.passed().await?;
                 self.fold = usize::MAX;
                 if form == Form::PlainText {
                     self.metrics.refused(&self.name);
@@ -285,10 +287,12 @@ impl Sender {
         }
     }
 
-    fn passed(&mut self) {
+    async fn passed(&mut self) -> Result<(), Trouble> {
+        self.announce_return().await?;
         if let Some(lasted) = self.backoff.passed() {
             info!(bridge.receiver = %self.name, "the receiver `{}` is reached again after {} s", self.name, lasted.as_secs());
         }
+        Ok(())
     }
 }
 

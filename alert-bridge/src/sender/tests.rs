@@ -140,7 +140,8 @@ impl World {
         let intake = Intake::new(outbox.clone(), Routing::to_all(["d"]), following, clock, metrics.clone());
         let discord = Arc::<Simulated>::default();
         let receiver = Arc::new(Discord::over(discord.clone(), Arc::new(Shared::default())));
-        let post = Post { name: "d".to_owned(), receiver, language: Language::En };
+        let post =
+            Post { name: "d".to_owned(), receiver, language: Language::En, fallback_after: Duration::from_secs(600) };
         let mut sender = Sender::new(post, following, outbox.clone(), intake.clone(), clock, metrics);
         if let Some(source) = source {
             sender = sender.asking(source);

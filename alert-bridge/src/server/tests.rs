@@ -144,7 +144,7 @@ async fn what_is_not_a_post_of_plain_json_is_explained() {
         (status, said.as_str()),
         (
             StatusCode::METHOD_NOT_ALLOWED,
-            "only POST is answered here: Alertmanager's webhook_configs post to /alertmanager\n"
+            "only POST is answered here: Alertmanager's webhook_configs post to /alertmanager, scripts to /notify\n"
         )
     );
     let (status, said) = door.ask(Request::post("/alertmanager").header("content-encoding", "gzip"), SINGLE).await;
@@ -155,7 +155,10 @@ async fn what_is_not_a_post_of_plain_json_is_explained() {
     let (status, said) = door.ask(Request::post("/alerts"), SINGLE).await;
     assert_eq!(
         (status, said.as_str()),
-        (StatusCode::NOT_FOUND, "nothing is at /alerts; Alertmanager's webhooks go to POST /alertmanager\n")
+        (
+            StatusCode::NOT_FOUND,
+            "nothing is at /alerts; Alertmanager's webhooks go to POST /alertmanager, notes to POST /notify\n"
+        )
     );
     assert!(door.counts(r#"noroshi_bridge_webhooks_total{outcome="rejected"} 2"#));
 }

@@ -145,6 +145,7 @@ impl Call<'_> {
             channel: self.channel,
             version: self.path.version,
             thread,
+            forum: store.is_forum(id),
             with_components: self.is_on("with_components"),
             files: &[],
         };

@@ -23,6 +23,8 @@ pub(super) struct Target<'a> {
     /// `v10` in the path; none in what people copy from their client.
     pub(super) version: Option<u32>,
     pub(super) thread: Option<&'a str>,
+    /// Whether the channel is a forum.
+    pub(super) forum: bool,
     pub(super) with_components: bool,
     /// What came along.
     pub(super) files: &'a [Upload],
@@ -176,7 +178,7 @@ fn author(form: &mut Form, given: &Map<String, Value>, webhook: &str) -> Value {
     })
 }
 
-/// Threads: a message may go into one that exists. Webhooks of forums, which must name one, are left out.
+/// Threads: a message may go into one that exists, and in a forum it must go into one or open one.
 fn thread(form: &mut Form, given: &Map<String, Value>, target: &Target<'_>, message: &mut Value) -> Result<(), Answer> {
     if let Some(thread) = target.thread {
         if !is_snowflake_text(thread) {
@@ -189,7 +191,17 @@ fn thread(form: &mut Form, given: &Map<String, Value>, target: &Target<'_>, mess
     let name = member(given, "thread_name");
     let rule = Text::up_to(100).required().range();
     if !name.is_null() && text(form, &At::root("thread_name"), name, rule).is_some() {
-        return Err(Answer::error(400, 220_003, "Webhooks can only create threads in forum channels"));
+        if !target.forum {
+            return Err(Answer::error(400, 220_003, "Webhooks can only create threads in forum channels"));
+        }
+        if target.thread.is_some() {
+            let said = "Webhooks posted to forum channels cannot have both a thread_name and thread_id";
+            return Err(Answer::error(400, 220_002, said));
+        }
+        message["thread_name"] = name.clone();
+    } else if target.forum && target.thread.is_none() {
+        let said = "Webhooks posted to forum channels must have a thread_name or thread_id";
+        return Err(Answer::error(400, 220_001, said));
     }
     Ok(())
 }

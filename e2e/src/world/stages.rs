@@ -37,17 +37,30 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     /// What else the bridge's section says, with its indentation; a world that watches nothing but the sign of life.
     pub(super) bridge: Option<String>,
+    /// Writes the bridge's `noroshi.yaml`, and the files that it names, into a folder.
+    pub(super) configure: Option<Configure>,
 }
+
+/// See [`Plan::configure`].
+pub(super) type Configure = Box<dyn FnOnce(&Path) + Send>;
 
 /// Nothing at all, where a minute takes two seconds.
 impl Default for Plan {
     fn default() -> Self {
-        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default(), bridge: None }
+        Self {
+            front: None,
+            watching: false,
+            alerting: false,
+            speedup: 30,
+            limits: Limits::default(),
+            bridge: None,
+            configure: None,
+        }
     }
 }
 
 impl World {
-    pub(super) async fn start(plan: Plan) -> Self {
+    pub(super) async fn start(mut plan: Plan) -> Self {
         let turn = Turn::come().await;
         let port = Port::reserve;
         let world = Self {
@@ -76,10 +89,15 @@ impl World {
         if plan.bridge.is_some() {
             world.keep_only_the_sign_of_life();
         }
-        // A bridge holds back by itself what a channel would not take; here it takes anything.
-        let rate = if plan.limits.is_off() { "1000000/1" } else { "30/60" };
-        let config = format!("bridge:\n  channel_rate: {rate}\n{}", plan.bridge.as_deref().unwrap_or_default());
-        fs::write(world.folder().join("bridge.yaml"), config).expect("a world can write its configuration");
+        match plan.configure.take() {
+            Some(configure) => configure(world.folder()),
+            None => {
+                // A bridge holds back by itself what a channel would not take; here it takes anything.
+                let rate = if plan.limits.is_off() { "1000000/1" } else { "30/60" };
+                let config = format!("bridge:\n  channel_rate: {rate}\n{}", plan.bridge.as_deref().unwrap_or_default());
+                fs::write(world.folder().join("bridge.yaml"), config).expect("a world can write its configuration");
+            }
+        }
         world.launch(&plan);
         world.is_ready(&plan).await;
         world
@@ -222,12 +240,17 @@ impl World {
             local(&self.addresses.bridge_admin).to_string(),
             "--data".to_owned(),
             self.path("bridge"),
-            "--config".to_owned(),
-            self.path("bridge.yaml"),
             "--language".to_owned(),
             "en".to_owned(),
         ]);
-        let launch = launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN));
+        let launch = launch.env("NOROSHI_SPOOL", self.path("spool"));
+        let own = self.folder().join("noroshi.yaml");
+        let launch = if own.exists() {
+            launch.env("NOROSHI_CONFIG", own.display().to_string())
+        } else {
+            let launch = launch.env("NOROSHI_CONFIG", self.path("bridge.yaml"));
+            launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN))
+        };
         self.start_ours("alert-bridge", launch);
     }
 

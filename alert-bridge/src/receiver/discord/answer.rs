@@ -20,6 +20,13 @@ const OLD_EDIT: u64 = 30_046;
 /// Discord's code for a message that is not there.
 const UNKNOWN_MESSAGE: u64 = 10_008;
 
+/// Discord's code for a message to a forum channel with neither a thread nor a name for one.
+const WANTS_A_THREAD: u64 = 220_001;
+/// Discord's code for a message with both.
+const TWO_THREADS: u64 = 220_002;
+/// Discord's code for a name of a thread where there are no threads to be opened.
+const NO_THREADS: u64 = 220_003;
+
 /// One answer, reduced to what we act on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
@@ -65,6 +72,10 @@ pub enum Verdict {
     Gone,
     /// Never in this form.
     Refused(String),
+    /// The channel is a forum, and nothing said what the post is called.
+    IsAForum(String),
+    /// The channel is none, or the post is there already.
+    IsNoForum(String),
     /// Never through this webhook.
     Dead(String),
     /// Not now; what was said about it.
@@ -103,6 +114,8 @@ impl Reply {
                 let scope = scope(headers, &complaint, told.is_some());
                 (Verdict::TooFast(scope), Some(told.unwrap_or(BLOCKED_PAUSE)))
             }
+            (400, Some(WANTS_A_THREAD)) => (Verdict::IsAForum(reason), None),
+            (400, Some(TWO_THREADS | NO_THREADS)) => (Verdict::IsNoForum(reason), None),
             (404, Some(UNKNOWN_MESSAGE)) => (Verdict::Gone, None),
             (401 | 403 | 404, _) => (Verdict::Dead(reason), None),
             (408, _) => (Verdict::Trouble(reason), None),

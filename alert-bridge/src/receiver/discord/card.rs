@@ -14,6 +14,8 @@ use super::payload::{
 use super::style::{RoleId, Style};
 use crate::kind::{Level, State};
 use crate::message::{Entry, Label, Link, Message};
+use crate::receiver::mark;
+use crate::template::Templates;
 use crate::text::{clip, is_blank, length};
 
 /// What follows the entries may take this much: labels that all have in common, then links.
@@ -36,8 +38,12 @@ enum Detail {
 
 /// Returns the card for `message`.
 pub fn card(message: &Message, style: &Style) -> Payload {
-    let title = title(message);
-    let description = description(message);
+    let templates = &style.templates;
+    let title = templates.title(message).map_or_else(|| title(message), |title| clip(&title, TITLE_LIMIT));
+    let description = match templates.body(message) {
+        Some(body) => clip(&body, DESCRIPTION_LIMIT),
+        None => description(message, templates),
+    };
     let mut footer = clip(&footer(message), FOOTER_ROOM);
     let room = TOTAL_LIMIT - length(&title) - length(&description) - FOOTER_ROOM;
     let fields = fields(&message.fields, room);
@@ -65,6 +71,7 @@ pub fn card(message: &Message, style: &Style) -> Payload {
         flags: message.silent.then_some(SILENT),
         attachments,
         files,
+        thread_name: None,
     }
 }
 
@@ -88,7 +95,7 @@ pub fn names_all(message: &Message) -> bool {
     let (firing, resolved) = message.counts();
     let head = message.language.counts(firing, resolved);
     let room = DESCRIPTION_LIMIT.saturating_sub(length(&tail) + length(&head) + 4);
-    leading(message, Detail::Line, "\n", room).1 == message.entries.len()
+    leading(message, Detail::Line, "\n", room, &Templates::default()).1 == message.entries.len()
 }
 
 /// Returns `message` as bare text, for when Discord refuses the card: without anything that it could refuse again.
@@ -96,7 +103,7 @@ pub fn plain(message: &Message, style: &Style) -> Payload {
     let (called, allowed_mentions) = mentions(message, style);
     let head = paragraphs([called, format!("**{}**", title(message)), escape(&message.text, CONTENT_LIMIT / 2)], "\n");
     let room = CONTENT_LIMIT.saturating_sub(length(&head) + 1);
-    let entries = lines(message, room);
+    let entries = lines(message, room, &Templates::default());
     Payload { content: paragraphs([head, entries], "\n"), allowed_mentions, ..Payload::default() }
 }
 
@@ -111,19 +118,6 @@ fn title(message: &Message) -> String {
     lead + &escape(title, room)
 }
 
-/// The sign for a state: what people see first.
-pub fn mark(state: State, level: Level) -> &'static str {
-    match (state, level) {
-        (State::Resolved, _) => "✅",
-        (State::PartlyResolved, _) => "☑️",
-        (State::Lost, _) => "⚪",
-        (_, Level::Critical) => "🔴",
-        (_, Level::Error) => "🟠",
-        (_, Level::Warning) => "🟡",
-        (_, Level::Info) => "🔵",
-    }
-}
-
 /// The bar at the left of a card.
 pub fn color(state: State, level: Level) -> u32 {
     match (state, level) {
@@ -136,7 +130,7 @@ pub fn color(state: State, level: Level) -> u32 {
     }
 }
 
-fn description(message: &Message) -> String {
+fn description(message: &Message, templates: &Templates) -> String {
     let tail = tail(message);
     let left = DESCRIPTION_LIMIT.saturating_sub(length(&tail) + 2);
     let head = match message.entries.len() {
@@ -147,7 +141,7 @@ fn description(message: &Message) -> String {
         }
     };
     let left = left.saturating_sub(length(&head) + 2);
-    paragraphs([head, entries(message, left), tail], "\n\n")
+    paragraphs([head, entries(message, left, templates), tail], "\n\n")
 }
 
 /// What is true of all entries, and what we could not see.
@@ -156,33 +150,33 @@ fn tail(message: &Message) -> String {
     paragraphs([labels(&message.labels, LABELS_ROOM), links(message, &message.links, LINKS_ROOM), unseen], "\n")
 }
 
-fn entries(message: &Message, room: usize) -> String {
+fn entries(message: &Message, room: usize, templates: &Templates) -> String {
     [(Detail::Paragraph { body: 2000 }, "\n\n"), (Detail::Paragraph { body: 300 }, "\n\n")]
         .into_iter()
-        .find_map(|(detail, gap)| match leading(message, detail, gap, room) {
+        .find_map(|(detail, gap)| match leading(message, detail, gap, room, templates) {
             (all, count) if count == message.entries.len() => Some(all),
             _ => None,
         })
-        .unwrap_or_else(|| lines(message, room))
+        .unwrap_or_else(|| lines(message, room, templates))
 }
 
 /// One line for each alert as far as they go, then the names of the others.
-fn lines(message: &Message, room: usize) -> String {
-    let (all, count) = leading(message, Detail::Line, "\n", room);
+fn lines(message: &Message, room: usize, templates: &Templates) -> String {
+    let (all, count) = leading(message, Detail::Line, "\n", room, templates);
     if count == message.entries.len() {
         return all;
     }
-    let (shown, count) = leading(message, Detail::Line, "\n", room - REST_ROOM.min(room / 2));
+    let (shown, count) = leading(message, Detail::Line, "\n", room - REST_ROOM.min(room / 2), templates);
     let left = room.saturating_sub(length(&shown) + 1);
     paragraphs([shown, names(message, &message.entries[count..], left)], "\n")
 }
 
 /// The first alerts, as many as fit, and how many these are. Looks at no more than it needs: a group may have thousands.
-fn leading(message: &Message, detail: Detail, gap: &str, room: usize) -> (String, usize) {
+fn leading(message: &Message, detail: Detail, gap: &str, room: usize, templates: &Templates) -> (String, usize) {
     let (mut shown, mut used) = (String::new(), 0);
     for (count, entry) in message.entries.iter().enumerate() {
         let gap = if count == 0 { "" } else { gap };
-        let next = show(message, entry, detail);
+        let next = templates.line(message, entry).unwrap_or_else(|| show(message, entry, detail));
         used += length(gap) + length(&next);
         if used > room {
             return (shown, count);
@@ -221,6 +215,7 @@ fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
     if entry.flaps > 0 {
         when = format!("{when} · {}", message.language.flaps(entry.flaps));
     }
+    let figures = escape(&message.language.figures(&entry.figures), 150);
     // What is over leads with that; what was wrong is struck through, lest "db-1 is down" be read as news.
     let told = |limit| {
         let headline = escape(&entry.headline, limit);
@@ -230,12 +225,12 @@ fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
     match detail {
         Detail::Paragraph { body } => {
             let (lead, rest) = told(300);
-            let facts = paragraphs([rest, labels(&entry.labels, 300)], " · ");
+            let facts = paragraphs([figures, rest, labels(&entry.labels, 300)], " · ");
             paragraphs([lead, escape(&entry.body, body), facts, links(message, &entry.links, LINKS_ROOM)], "\n")
         }
         Detail::Line => {
             let (lead, rest) = told(120);
-            paragraphs([lead, rest, labels(&entry.labels, 100)], " · ")
+            paragraphs([lead, figures, rest, labels(&entry.labels, 100)], " · ")
         }
     }
 }
@@ -261,12 +256,16 @@ fn labels(labels: &[Label], room: usize) -> String {
 fn links(message: &Message, links: &[Link], room: usize) -> String {
     let mut line = String::new();
     for link in links {
-        // A bracket would end the link early.
-        let address = link.url.as_str().replace('(', "%28").replace(')', "%29");
+        // A bracket or a backtick would end the link early.
+        let address = link.url.as_str().replace('(', "%28").replace(')', "%29").replace('`', "%60");
         if address.len() > URL_LIMIT || !address.is_ascii() {
             continue;
         }
-        let longer = paragraphs([line.clone(), format!("[{}]({address})", message.language.link(link.kind))], " · ");
+        let word = message.language.link(link.kind);
+        // Nobody's browser finds a host without a dot, but who stands beside it may know what to make of the page's address.
+        let page = address.split('?').next().unwrap_or_default();
+        let shown = if is_acceptable(&link.url) { format!("[{word}]({address})") } else { format!("{word}: `{page}`") };
+        let longer = paragraphs([line.clone(), shown], " · ");
         // The next one may be shorter.
         if length(&longer) <= room {
             line = longer;

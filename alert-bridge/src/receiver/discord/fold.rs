@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::card::{called, card, color, mark, pictures, relative};
+use super::card::{called, card, color, pictures, relative};
 use super::markdown::escape;
 use super::payload::{DESCRIPTION_LIMIT, EMBEDS_LIMIT, Embed, Payload, SILENT, TITLE_LIMIT, TOTAL_LIMIT, total};
 use super::style::Style;
 use crate::kind::{Level, Occasion, State};
 use crate::language::Language;
 use crate::message::{Entry, Message};
+use crate::receiver::mark;
 use crate::text::{clip, length};
 
 /// How many names a title spells out.
@@ -148,6 +149,7 @@ fn framed(messages: &[Message], embeds: Vec<Embed>, style: &Style) -> Payload {
         flags: messages.iter().all(|message| message.silent).then_some(SILENT),
         attachments,
         files,
+        thread_name: None,
     }
 }
 

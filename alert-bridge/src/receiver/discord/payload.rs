@@ -56,6 +56,9 @@ pub struct Payload {
     /// [`SILENT`], or nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flags: Option<u32>,
+    /// What the post of a forum channel is called that this opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_name: Option<String>,
     /// What is said of each of `files`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,

@@ -64,8 +64,13 @@ impl WebhookUrl {
         Ok(Self { host, url: SecretString::from(url.to_string()) })
     }
 
-    /// Returns the address of the message `id`, which Discord gave us.
+    /// Returns the address of the message `id`, which Discord gave us; in a forum it is `THREAD/ID`.
     pub(super) fn of_message(&self, id: &str) -> String {
+        if let Some((thread, id)) = id.split_once('/') {
+            let address = self.url.expose_secret();
+            let path = address.split_once('?').map_or(address, |(path, _)| path);
+            return format!("{path}/messages/{id}?thread_id={thread}");
+        }
         let address = self.url.expose_secret();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let thread = query.split('&').find(|pair| pair.starts_with("thread_id="));
