@@ -263,7 +263,7 @@ impl Fleet {
             self.add("node_filesystem_readonly", &with(&labels), phase, move |_, step| there(step).then_some(0.0));
             self.add("node_filesystem_files", &with(&labels), phase, move |_, step| there(step).then_some(1e6));
             self.add("node_filesystem_files_free", &with(&labels), phase, move |_, step| {
-                there(step).then(|| 1e6 - step as f64)
+                there(step).then_some(1e6 - step as f64)
             });
         }
         for name in ["node_disk_read_bytes_total", "node_disk_written_bytes_total", "node_disk_io_time_seconds_total"] {
