@@ -43,7 +43,7 @@ pub fn loose<'page>(page: &'page [u8], limits: &Limits) -> Result<Vec<Family<'pa
         return Err(ParseError { place: Place::Line(line), fault: Fault::TooManyBytes(limits.bytes) });
     }
     let mut reader = Reader::new(page, *limits);
-    reader.read_all().map_err(|fault| ParseError { place: Place::Line(reader.line()), fault })?;
+    reader.read_all().map_err(|fault| ParseError { place: Place::Line(reader.line()), fault: *fault })?;
     Ok(reader.finish())
 }
 

@@ -8,9 +8,9 @@ pub struct Cursor<'page>(&'page [u8]);
 /// The page ends here, in the middle of a line. Small, so that only who passes it on makes a fault of it.
 pub struct End;
 
-impl From<End> for Fault {
+impl From<End> for Box<Fault> {
     fn from(End: End) -> Self {
-        Self::UnexpectedEnd
+        Self::new(Fault::UnexpectedEnd)
     }
 }
 
@@ -48,6 +48,7 @@ impl<'page> Cursor<'page> {
     }
 
     /// Reads up to a blank or the line's end, of which there must be one.
+    #[inline]
     pub fn word(&mut self) -> Result<&'page [u8], End> {
         let word = self.until(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
         self.peek()?;
@@ -63,6 +64,7 @@ impl<'page> Cursor<'page> {
     }
 
     /// Reads blanks, if there are some.
+    #[inline]
     pub fn skip_blanks(&mut self) {
         self.until(|byte| !matches!(byte, b' ' | b'\t'));
     }
