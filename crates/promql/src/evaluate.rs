@@ -1,11 +1,10 @@
 //! Walking the syntax tree.
 
-use promql_parser::parser::token::T_SUB;
 use promql_parser::parser::{Expr, UnaryExpr};
 
-use crate::engine::Run;
 use crate::error::{Error, invalid};
 use crate::rows::{Evaluated, Row, SAME_LABELS, join};
+use crate::run::Run;
 use crate::storage::Storage;
 
 /// Evaluates expressions at all its steps.
@@ -50,7 +49,11 @@ impl Steps {
     }
 }
 
-impl Evaluator<'_> {
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(run: &'a Run<'a>, storage: &'a dyn Storage, steps: Steps) -> Self {
+        Self { run, storage, steps, start: steps.start, end: steps.end }
+    }
+
     /// Returns what `expression` is worth at every step.
     pub(crate) fn evaluate(&self, expression: &Expr) -> Result<Evaluated, Error> {
         match expression {
@@ -93,8 +96,8 @@ impl Evaluator<'_> {
         }
     }
 
+    /// The parser keeps no other sign than the minus.
     fn negate(&self, unary: &UnaryExpr) -> Result<Evaluated, Error> {
-        debug_assert_ne!(T_SUB, 0, "the parser keeps no other sign than the minus");
         match self.evaluate(&unary.expr)? {
             Evaluated::Scalar(mut values) => {
                 values.iter_mut().for_each(|value| *value = -*value);

@@ -14,6 +14,7 @@
 //! once. Native histograms are not supported and refused by name.
 
 mod aggregate;
+mod ask;
 mod binary;
 mod call;
 mod engine;
@@ -22,8 +23,10 @@ mod evaluate;
 mod function;
 mod limits;
 mod memory;
+mod moment;
 mod query;
 mod rows;
+mod run;
 mod select;
 mod semantics;
 mod storage;

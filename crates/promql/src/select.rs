@@ -6,9 +6,9 @@ use promql_parser::label::MatchOp;
 use promql_parser::parser::{AtModifier, Expr, MatrixSelector, Offset, VectorSelector};
 use series::{Labels, METRIC_NAME, Matcher, Sample, is_stale};
 
-use crate::engine::millis;
 use crate::error::{Error, invalid};
 use crate::evaluate::Evaluator;
+use crate::moment::millis;
 use crate::rows::Row;
 use crate::value::Points;
 

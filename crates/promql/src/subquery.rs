@@ -3,9 +3,9 @@
 use promql_parser::parser::SubqueryExpr;
 use series::Sample;
 
-use crate::engine::millis;
 use crate::error::Error;
 use crate::evaluate::{Evaluator, Steps};
+use crate::moment::millis;
 use crate::rows::{Evaluated, Row, is_absent};
 use crate::select::Reference;
 use crate::semantics::Semantics;
