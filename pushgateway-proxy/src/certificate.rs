@@ -14,7 +14,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use tracing::warn;
 use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
-use crate::config::{CertificateMode, CertificateUser, ClientCertificates};
+use crate::client_certificates::{CertificateMode, CertificateUser, ClientCertificates};
 
 /// What a TLS listener needs, checked.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use exposition::Limits;
 
 use crate::allowlist::Allowlist;
+use crate::client_certificates::{CertificateUser, ClientCertificates};
 use crate::origin::TrustedProxies;
 use crate::scope::Scopes;
 use crate::self_signed::SelfSigned;
@@ -145,42 +146,6 @@ pub enum AccessLog {
     Refused,
     /// Every one.
     All,
-}
-
-/// Certificates that clients show.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientCertificates {
-    /// File of the authorities that sign them (PEM); read again when it changes.
-    pub ca: PathBuf,
-    /// Whether one has to be shown.
-    pub mode: CertificateMode,
-    /// Who its bearer is.
-    #[serde(default)]
-    pub user: CertificateUser,
-}
-
-/// Whether a client has to show a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CertificateMode {
-    /// Without one there is no connection.
-    Required,
-    /// One that is shown has to be good.
-    Optional,
-}
-
-/// What of a client's certificate names its user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CertificateUser {
-    /// Nothing: a password is needed besides.
-    #[default]
-    None,
-    /// The common name of the subject.
-    CommonName,
-    /// The first DNS name among the alternative names.
-    DnsName,
 }
 
 /// Where certificate and key come from.

@@ -37,11 +37,13 @@ use self::guest::{Guest, LINGER, Patience, Phase};
 use self::places::{Place, Places};
 use self::proxy_protocol::Source;
 use crate::certificate::certificate_user;
-use crate::config::{CertificateUser, Config};
+use crate::client_certificates::CertificateUser;
+use crate::config::Config;
 use crate::gate::{Gate, Visitor};
 use crate::metrics::Metrics;
 use crate::origin::TrustedProxies;
-use crate::refusal::{HEAD_LIMIT_BYTES, Reason, Refusal};
+use crate::reason::Reason;
+use crate::refusal::{HEAD_LIMIT_BYTES, Refusal};
 use crate::roster::Roster;
 
 /// Where a TLS connection begins: the type of a handshake record.

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::access::Visit;
-use crate::body::{Page, read_whole};
+use crate::body::Page;
 use crate::config::{AccessLog, Config};
 use crate::login::{LoginError, Logins};
 use crate::metrics::Metrics;
@@ -28,6 +28,7 @@ use crate::roster::Roster;
 use crate::scope::Scopes;
 use crate::types::Types;
 use crate::upstream::{Answer, Push, Upstream, UpstreamError};
+use crate::whole::read_whole;
 
 /// Bodies in memory at once, in multiples of the largest one allowed. While they grow they take up to three times that.
 const BODIES_IN_HAND: usize = 2;

@@ -16,6 +16,7 @@ pub mod allowlist;
 mod body;
 pub mod certificate;
 pub mod cli;
+mod client_certificates;
 mod config;
 mod door;
 mod gate;
@@ -25,6 +26,7 @@ mod metrics;
 mod neighbourhood;
 pub mod origin;
 pub mod path;
+mod reason;
 mod refresh;
 mod refusal;
 pub mod roster;
@@ -33,6 +35,7 @@ pub mod self_signed;
 mod stamp;
 mod types;
 pub mod upstream;
+mod whole;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,9 +51,11 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tracing::info;
 
-pub use crate::config::{AccessLog, CertificateMode, CertificateSource, CertificateUser, ClientCertificates, Config};
+pub use crate::client_certificates::{CertificateMode, CertificateUser, ClientCertificates};
+pub use crate::config::{AccessLog, CertificateSource, Config};
 pub use crate::metrics::Metrics;
-pub use crate::refusal::{Reason, Refusal};
+pub use crate::reason::Reason;
+pub use crate::refusal::Refusal;
 pub use crate::types::OtherType;
 
 use crate::certificate::Certificate;

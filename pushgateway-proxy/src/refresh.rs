@@ -11,7 +11,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tracing::{error, info, warn};
 
 use crate::certificate::Certificate;
-use crate::config::{CertificateSource, ClientCertificates, Config};
+use crate::client_certificates::ClientCertificates;
+use crate::config::{CertificateSource, Config};
 use crate::gate::Gate;
 use crate::stamp::Stamp;
 
