@@ -3,9 +3,6 @@
 use crate::message::{Entry, Message};
 use crate::text::{clip, length};
 
-/// Room for the names of alerts that do not fit, so that even 200 of them are named.
-const REST_ROOM: usize = 3000;
-
 /// How much is said of each alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -20,6 +17,9 @@ pub enum Detail {
 
 /// How a receiver says the pieces.
 pub trait Say {
+    /// Room for the names of alerts that do not fit, in code points: enough that even 200 of them are named.
+    const REST_ROOM: usize;
+
     /// Says what is to be said of one alert.
     fn entry(&self, entry: &Entry, detail: Detail) -> String;
     /// Says the name of one alert among others.
@@ -28,18 +28,33 @@ pub trait Say {
 
 /// Returns all entries of `message` in at most `room` code points.
 pub fn entries(message: &Message, room: usize, say: &impl Say) -> String {
-    [Detail::Paragraph { body: 2000 }, Detail::Paragraph { body: 300 }, Detail::Line]
+    [Detail::Paragraph { body: 2000 }, Detail::Paragraph { body: 300 }]
         .into_iter()
         .find_map(|detail| match leading(message, detail, room, say) {
             (all, count) if count == message.entries.len() => Some(all),
             _ => None,
         })
-        .unwrap_or_else(|| {
-            let (shown, count) = leading(message, Detail::Line, room.saturating_sub(REST_ROOM.min(room / 2)), say);
-            let left = room.saturating_sub(length(&shown) + 1);
-            let rest = names(message, &message.entries[count..], left, say);
-            if shown.is_empty() { rest } else { format!("{shown}\n{rest}") }
-        })
+        .unwrap_or_else(|| lines(message, room, say))
+}
+
+/// Returns one line for each alert as far as they go, then the names of the others, in at most `room` code points.
+pub fn lines(message: &Message, room: usize, say: &impl Say) -> String {
+    let (all, count) = leading(message, Detail::Line, room, say);
+    if count == message.entries.len() {
+        return all;
+    }
+    let (shown, count) = leading(message, Detail::Line, room.saturating_sub(rest_room(say).min(room / 2)), say);
+    let left = room.saturating_sub(length(&shown) + 1);
+    joined([shown, names(message, &message.entries[count..], left, say)], "\n")
+}
+
+/// Returns whether a line for each alert fits into `room` code points.
+pub fn are_lines(message: &Message, room: usize, say: &impl Say) -> bool {
+    leading(message, Detail::Line, room, say).1 == message.entries.len()
+}
+
+fn rest_room<S: Say>(_: &S) -> usize {
+    S::REST_ROOM
 }
 
 /// Returns how many of `messages`, from the first on, have no more than `most_alerts` in all; at least 1, at most `most`.

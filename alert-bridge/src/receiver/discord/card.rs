@@ -14,6 +14,7 @@ use super::payload::{
 use super::style::{RoleId, Style};
 use crate::kind::{Level, State};
 use crate::message::{Entry, Label, Link, Message};
+use crate::receiver::fit::{self, Detail, joined};
 use crate::receiver::mark;
 use crate::template::Templates;
 use crate::text::{clip, is_blank, length};
@@ -22,19 +23,8 @@ use crate::text::{clip, is_blank, length};
 const LABELS_ROOM: usize = 500;
 const LINKS_ROOM: usize = 900;
 const FOOTER_ROOM: usize = 300;
-/// Room for the names of alerts that do not fit, so that even 200 of them are named.
-const REST_ROOM: usize = 2200;
 const REST_NAME_LIMIT: usize = 60;
 const LABEL_LIMIT: usize = 120;
-
-/// How much is said of each alert: as much as all of them leave room for.
-#[derive(Clone, Copy)]
-enum Detail {
-    /// A paragraph each, with so many code points of body.
-    Paragraph { body: usize },
-    /// A line each.
-    Line,
-}
 
 /// Returns the card for `message`.
 pub fn card(message: &Message, style: &Style) -> Payload {
@@ -95,16 +85,16 @@ pub fn names_all(message: &Message) -> bool {
     let (firing, resolved) = message.counts();
     let head = message.language.counts(firing, resolved);
     let room = DESCRIPTION_LIMIT.saturating_sub(length(&tail) + length(&head) + 4);
-    leading(message, Detail::Line, "\n", room, &Templates::default()).1 == message.entries.len()
+    fit::are_lines(message, room, &Words { message, templates: &Templates::default() })
 }
 
 /// Returns `message` as bare text, for when Discord refuses the card: without anything that it could refuse again.
 pub fn plain(message: &Message, style: &Style) -> Payload {
     let (called, allowed_mentions) = mentions(message, style);
-    let head = paragraphs([called, format!("**{}**", title(message)), escape(&message.text, CONTENT_LIMIT / 2)], "\n");
+    let head = joined([called, format!("**{}**", title(message)), escape(&message.text, CONTENT_LIMIT / 2)], "\n");
     let room = CONTENT_LIMIT.saturating_sub(length(&head) + 1);
-    let entries = lines(message, room, &Templates::default());
-    Payload { content: paragraphs([head, entries], "\n"), allowed_mentions, ..Payload::default() }
+    let entries = fit::lines(message, room, &Words { message, templates: &Templates::default() });
+    Payload { content: joined([head, entries], "\n"), allowed_mentions, ..Payload::default() }
 }
 
 /// `🔴 Firing: HostDown — db-1`
@@ -141,71 +131,32 @@ fn description(message: &Message, templates: &Templates) -> String {
         }
     };
     let left = left.saturating_sub(length(&head) + 2);
-    paragraphs([head, entries(message, left, templates), tail], "\n\n")
+    joined([head, fit::entries(message, left, &Words { message, templates }), tail], "\n\n")
 }
 
 /// What is true of all entries, and what we could not see.
 fn tail(message: &Message) -> String {
     let unseen = if message.unseen == 0 { String::new() } else { message.language.unseen(message.unseen) };
-    paragraphs([labels(&message.labels, LABELS_ROOM), links(message, &message.links, LINKS_ROOM), unseen], "\n")
+    joined([labels(&message.labels, LABELS_ROOM), links(message, &message.links, LINKS_ROOM), unseen], "\n")
 }
 
-fn entries(message: &Message, room: usize, templates: &Templates) -> String {
-    [(Detail::Paragraph { body: 2000 }, "\n\n"), (Detail::Paragraph { body: 300 }, "\n\n")]
-        .into_iter()
-        .find_map(|(detail, gap)| match leading(message, detail, gap, room, templates) {
-            (all, count) if count == message.entries.len() => Some(all),
-            _ => None,
-        })
-        .unwrap_or_else(|| lines(message, room, templates))
+struct Words<'a> {
+    message: &'a Message,
+    templates: &'a Templates,
 }
 
-/// One line for each alert as far as they go, then the names of the others.
-fn lines(message: &Message, room: usize, templates: &Templates) -> String {
-    let (all, count) = leading(message, Detail::Line, "\n", room, templates);
-    if count == message.entries.len() {
-        return all;
+impl fit::Say for Words<'_> {
+    const REST_ROOM: usize = 2200;
+
+    fn entry(&self, entry: &Entry, detail: Detail) -> String {
+        self.templates.line(self.message, entry).unwrap_or_else(|| show(self.message, entry, detail))
     }
-    let (shown, count) = leading(message, Detail::Line, "\n", room - REST_ROOM.min(room / 2), templates);
-    let left = room.saturating_sub(length(&shown) + 1);
-    paragraphs([shown, names(message, &message.entries[count..], left)], "\n")
-}
 
-/// The first alerts, as many as fit, and how many these are. Looks at no more than it needs: a group may have thousands.
-fn leading(message: &Message, detail: Detail, gap: &str, room: usize, templates: &Templates) -> (String, usize) {
-    let (mut shown, mut used) = (String::new(), 0);
-    for (count, entry) in message.entries.iter().enumerate() {
-        let gap = if count == 0 { "" } else { gap };
-        let next = templates.line(message, entry).unwrap_or_else(|| show(message, entry, detail));
-        used += length(gap) + length(&next);
-        if used > room {
-            return (shown, count);
-        }
-        shown.push_str(gap);
-        shown.push_str(&next);
-    }
-    (shown, message.entries.len())
-}
-
-/// `… and 180 more: db-1, db-2, … +40 more`
-fn names(message: &Message, entries: &[Entry], room: usize) -> String {
-    let language = message.language;
-    let (firing, resolved) = message.counts();
-    let mut line = language.rest(entries.len());
-    for (place, entry) in entries.iter().enumerate() {
+    fn name(&self, entry: &Entry) -> String {
+        let (firing, resolved) = self.message.counts();
         let over = if entry.is_resolved() && firing > 0 && resolved > 0 { "✅ " } else { "" };
-        let name = format!("{over}{}", escape(&entry.name, REST_NAME_LIMIT));
-        let comma = if place == 0 { "" } else { language.comma() };
-        let left = language.more(entries.len() - place);
-        // The longest end is kept free: with every name taken it only gets shorter.
-        if length(&line) + length(comma) + length(&name) + 1 + length(&left) > room {
-            line = format!("{line} {left}");
-            break;
-        }
-        line.push_str(comma);
-        line.push_str(&name);
+        format!("{over}{}", escape(&entry.name, REST_NAME_LIMIT))
     }
-    clip(&line, room)
 }
 
 fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
@@ -225,12 +176,12 @@ fn show(message: &Message, entry: &Entry, detail: Detail) -> String {
     match detail {
         Detail::Paragraph { body } => {
             let (lead, rest) = told(300);
-            let facts = paragraphs([figures, rest, labels(&entry.labels, 300)], " · ");
-            paragraphs([lead, escape(&entry.body, body), facts, links(message, &entry.links, LINKS_ROOM)], "\n")
+            let facts = joined([figures, rest, labels(&entry.labels, 300)], " · ");
+            joined([lead, escape(&entry.body, body), facts, links(message, &entry.links, LINKS_ROOM)], "\n")
         }
         Detail::Line => {
             let (lead, rest) = told(120);
-            paragraphs([lead, figures, rest, labels(&entry.labels, 100)], " · ")
+            joined([lead, figures, rest, labels(&entry.labels, 100)], " · ")
         }
     }
 }
@@ -244,7 +195,7 @@ fn labels(labels: &[Label], room: usize) -> String {
     let mut line = String::new();
     for label in labels {
         let label = escape(&format!("{}={}", label.name, label.value), LABEL_LIMIT.min(room));
-        let longer = paragraphs([line.clone(), label], " · ");
+        let longer = joined([line.clone(), label], " · ");
         if length(&longer) > room {
             break;
         }
@@ -265,7 +216,7 @@ fn links(message: &Message, links: &[Link], room: usize) -> String {
         // Nobody's browser finds a host without a dot, but who stands beside it may know what to make of the page's address.
         let page = address.split('?').next().unwrap_or_default();
         let shown = if is_acceptable(&link.url) { format!("[{word}]({address})") } else { format!("{word}: `{page}`") };
-        let longer = paragraphs([line.clone(), shown], " · ");
+        let longer = joined([line.clone(), shown], " · ");
         // The next one may be shorter.
         if length(&longer) <= room {
             line = longer;
@@ -290,7 +241,7 @@ fn fields(all: &[Label], mut room: usize) -> Vec<Field> {
 fn footer(message: &Message) -> String {
     // A note without a title has its level there.
     let level = if is_blank(&message.title) { "" } else { message.language.level(message.level) };
-    paragraphs([level.to_owned(), message.origin.clone()], " · ")
+    joined([level.to_owned(), message.origin.clone()], " · ")
 }
 
 /// The roles to ping: those of the levels that people did not know to fire, by id, and nobody else.
@@ -304,11 +255,6 @@ pub fn called(levels: &BTreeSet<Level>, style: &Style) -> (String, AllowedMentio
     let content = roles.iter().map(|role| format!("<@&{role}>")).collect::<Vec<_>>().join(" ");
     let roles = roles.iter().map(ToString::to_string).collect();
     (content, AllowedMentions { parse: [], roles })
-}
-
-/// Puts `gap` between the parts that say something.
-fn paragraphs<const COUNT: usize>(parts: [String; COUNT], gap: &str) -> String {
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(gap)
 }
 
 #[cfg(test)]

@@ -140,6 +140,8 @@ struct Words<'a> {
 }
 
 impl fit::Say for Words<'_> {
+    const REST_ROOM: usize = 3000;
+
     fn entry(&self, entry: &Entry, detail: Detail) -> String {
         let Self { message, templates } = self;
         if let Some(line) = templates.line(message, entry) {
