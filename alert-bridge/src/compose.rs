@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
+use crate::figures::Figures;
 use crate::kind::{Level, LinkKind, Occasion, State};
 use crate::language::Language;
-use crate::message::{Entry, Figures, Label, Link, Message};
+use crate::message::{Entry, Label, Link, Message};
 use crate::text;
 use crate::webhook::{Alert, Labels, Status, Webhook};
 

@@ -15,6 +15,7 @@ pub mod clock;
 mod compose;
 mod config;
 pub mod data;
+mod figures;
 mod fires;
 pub mod handover;
 pub mod incident;

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::figures::Figures;
 use crate::kind::{Level, LinkKind, Occasion, State};
 use crate::language::Language;
 use crate::webhook::Labels;
@@ -117,15 +118,6 @@ impl Entry {
         let lasted = self.ended.map(|ended| ended.duration_since(self.started)).filter(SignedDuration::is_positive);
         language.recovered(self.ended.map(show).as_deref(), lasted)
     }
-}
-
-/// What was measured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// The value, as the rule's author wrote it: its annotation `value`.
-    pub value: Option<String>,
-    /// What it may be: the annotation `threshold`.
-    pub threshold: Option<String>,
 }
 
 /// A name and its value.

@@ -2,20 +2,22 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::config::{EnvironmentError, read_secret_file};
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::discord::{AvatarUrl, BotName, Mentions, NotAWebhook, ThreadName, WebhookUrl};
+use super::discord::{self, AvatarUrl, BotName, Mentions, NotAWebhook, ThreadName, WebhookUrl};
 use super::email::{EmailConfig, MailMismatch};
 use super::endpoint::{Endpoint, NotAnEndpoint, PlainHttp};
 use super::hook::{NotAKey, SigningKey};
-use super::slack::{SlackMentions, SlackName};
+use super::slack::{self, SlackMentions, SlackName};
 use crate::language::Language;
 use crate::routing::QuietHours;
-use crate::template::{TemplateFault, TemplateTexts};
+use crate::template::{Escape, Moment, TemplateFault, TemplateTexts, Templates};
 
 /// One entry of `receivers:`, by its name.
 #[derive(Clone, Debug, Deserialize)]
@@ -230,12 +232,61 @@ impl ReceiverConfig {
             (None, None, None, None, Some(TerminalConfig {})) => Place::Terminal,
             _ => return Err(ReceiverFault::NotOneKind),
         };
-        super::build::templates(&place, self.templates.clone())?;
+        place.templates(self.templates.clone())?;
         Ok(place)
+    }
+}
+
+impl Place {
+    /// Tries `texts` as they would be shown here.
+    ///
+    /// # Errors
+    /// When one of them is no template or fails.
+    pub(super) fn templates(&self, texts: TemplateTexts) -> Result<Templates, TemplateFault> {
+        let local = |zone: TimeZone| -> Moment {
+            Arc::new(move |moment| moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
+        };
+        let (escape, moment): (Escape, Moment) = match self {
+            Self::Discord(_) => (discord::escaped, Arc::new(discord::relative)),
+            Self::Slack(_) => (slack::escaped, Arc::new(slack::date)),
+            Self::Email(settings) => {
+                let zone = settings.0.zone.as_ref().map_or_else(TimeZone::system, |zone| zone.0.clone());
+                (str::to_owned, local(zone))
+            }
+            Self::Webhook(..) | Self::Terminal => (str::to_owned, local(TimeZone::system())),
+        };
+        Templates::build(texts, escape, moment)
     }
 }
 
 fn endpoint(key: &'static str, path: &Path, plain: PlainHttp) -> Result<Endpoint, ReceiverFault> {
     let address = read_secret_file(path)?;
     Endpoint::parse(&address, plain).map_err(|reason| ReceiverFault::Endpoint { key, path: path.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::compose;
+    use crate::webhook;
+
+    #[test]
+    fn words_of_the_operators_own_are_escaped_for_the_place_they_go_to() {
+        let body = r#"{"receiver":"r","alerts":[{"status":"firing","startsAt":"2026-11-22T07:14:23Z",
+            "labels":{"alertname":"*A* <!here>","instance":"db-1"}}]}"#;
+        let message = compose(&webhook::parse(body.as_bytes()).unwrap(), Language::En).unwrap();
+        let texts = TemplateTexts {
+            title: Some("{{ title }}".to_owned()),
+            line: Some("{{ alert.name }}, {{ alert.when }}".to_owned()),
+            body: None,
+        };
+        let url = Endpoint::parse(&"https://hooks.slack.com/services/T/B/x".into(), PlainHttp::Loopback).unwrap();
+        let config: SlackConfig = serde_json::from_str(r#"{"webhook_url_file":"x"}"#).unwrap();
+        let slack = Place::Slack(Box::new((config, url))).templates(texts.clone()).unwrap();
+        assert_eq!(slack.title(&message).unwrap(), "*A* &lt;!here&gt; — db-1");
+        let line = slack.line(&message, &message.entries[0]).unwrap();
+        assert!(line.starts_with("db-1, started <!date^1795331663^"), "{line}");
+        let terminal = Place::Terminal.templates(texts).unwrap();
+        assert_eq!(terminal.title(&message).unwrap(), "*A* <!here> — db-1");
+    }
 }
