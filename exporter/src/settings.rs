@@ -13,7 +13,7 @@ pub struct Timeout(Duration);
 
 /// A duration as people write it.
 #[derive(Deserialize)]
-struct Written(#[serde(with = "humantime_serde")] Duration);
+pub(crate) struct Written(#[serde(with = "humantime_serde")] pub(crate) Duration);
 
 impl Timeout {
     /// Returns the bound.
