@@ -1,10 +1,13 @@
-//! One group of alerts in, one message out: what happened, where, since when, and what to do.
+//! Alerts of one group in, one message out: what happened, where, since when, and what to do.
+
+mod silence;
 
 use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::kind::{Level, LinkKind, State};
+use crate::figures::Figures;
+use crate::kind::{Level, LinkKind, Occasion, State};
 use crate::language::Language;
 use crate::message::{Entry, Label, Link, Message};
 use crate::text;
@@ -16,43 +19,99 @@ const PLACES: [&str; 5] = ["instance", "host", "hostname", "node", "job"];
 const TITLE_NAMES: usize = 3;
 /// A title is one line to be read at a glance; these keep its parts from crowding each other out.
 const NAME_LIMIT: usize = 60;
+const FIGURE_LIMIT: usize = 60;
 /// How much of a group's key a reader needs to find it in a log.
 const ORIGIN_LIMIT: usize = 160;
 
-/// Returns the message for one notification; nothing when it has no alert to tell of.
+/// What a message is made of: some or all alerts of one group.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Alertmanager's receiver, quoted as for a regular expression.
+    pub receiver: &'a str,
+    /// The group.
+    pub group_key: &'a str,
+    /// Alertmanager's own page.
+    pub external_url: &'a str,
+    /// How many alerts Alertmanager kept from us.
+    pub unseen: u64,
+    /// What is told.
+    pub alerts: Vec<Seen<'a>>,
+}
+
+/// One alert, and what we know of it beyond its own words.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What it says of itself.
+    pub alert: &'a Alert,
+    /// How often it fired again.
+    pub flaps: u32,
+    /// Whether nobody tells of it any more, although nobody said that it is over.
+    pub lost: bool,
+}
+
+impl Seen<'_> {
+    fn fires(&self) -> bool {
+        self.alert.status == Status::Firing && !self.lost
+    }
+}
+
+impl<'a> From<&'a Webhook> for View<'a> {
+    fn from(webhook: &'a Webhook) -> Self {
+        View {
+            receiver: &webhook.receiver,
+            group_key: &webhook.group_key,
+            external_url: &webhook.external_url,
+            unseen: webhook.truncated_alerts,
+            alerts: webhook.alerts.iter().map(|alert| Seen { alert, flaps: 0, lost: false }).collect(),
+        }
+    }
+}
+
+/// Returns the message that tells what is in `view`; nothing when it has no alert to tell of.
 #[must_use]
-pub fn compose(webhook: &Webhook, language: Language) -> Option<Message> {
-    let mut alerts: Vec<&Alert> = webhook.alerts.iter().collect();
-    alerts.sort_by_key(|alert| (alert.status == Status::Resolved, std::cmp::Reverse(level(alert))));
+pub fn compose<'a>(view: impl Into<View<'a>>, language: Language) -> Option<Message> {
+    let mut view: View<'a> = view.into();
+    view.alerts.sort_by_key(|seen| (!seen.fires(), std::cmp::Reverse(seen.alert.level())));
+    let alerts: Vec<&Alert> = view.alerts.iter().map(|seen| seen.alert).collect();
     let firing_levels: BTreeSet<Level> =
-        alerts.iter().filter(|alert| alert.status == Status::Firing).map(|alert| level(alert)).collect();
-    let level = firing_levels.last().copied().or_else(|| alerts.iter().map(|alert| level(alert)).max())?;
+        view.alerts.iter().filter(|seen| seen.fires()).map(|seen| seen.alert.level()).collect();
+    let level = firing_levels.last().copied().or_else(|| alerts.iter().map(|alert| alert.level()).max())?;
 
     let common = common(&alerts);
     let links: Vec<Vec<Link>> = alerts.iter().map(|alert| links(alert)).collect();
     let mut common_links = links.first()?.clone();
     common_links.retain(|link| links.iter().all(|links| links.contains(link)));
-    let entries = alerts.iter().zip(links).map(|(alert, mut links)| {
+    // What is over needs no silence.
+    common_links.extend((!firing_levels.is_empty()).then(|| silence::link(view.external_url, &alerts)).flatten());
+    let entries = view.alerts.iter().zip(links).map(|(seen, mut links)| {
         links.retain(|link| !common_links.contains(link));
-        entry(alert, &common, links, language)
+        entry(seen, &common, links, language)
     });
     let entries = entries.collect();
     let labels =
         shown_labels(&alerts.first()?.labels, |name| common.contains(name) && !in_title(&alerts, name)).collect();
+    let firing = view.alerts.iter().filter(|seen| seen.fires()).count();
     Some(Message {
         language,
-        state: state(!firing_levels.is_empty(), webhook.truncated_alerts),
+        state: state(!firing_levels.is_empty(), view.unseen),
         level,
+        newly_firing: firing_levels.clone(),
         firing_levels,
-        title: title(&alerts, language),
-        link: web_url(&webhook.external_url),
+        occasion: Occasion::New,
+        incident: String::new(),
+        delivery: String::new(),
+        title: title(if firing > 0 { &alerts[..firing] } else { &alerts }, language),
+        link: web_url(view.external_url),
         text: String::new(),
         entries,
         labels,
         links: common_links,
         fields: Vec::new(),
-        unseen: webhook.truncated_alerts,
-        origin: origin(webhook),
+        late: None,
+        silent: false,
+        pictures: Vec::new(),
+        unseen: view.unseen,
+        origin: origin(&view),
     })
 }
 
@@ -67,8 +126,6 @@ fn state(fires: bool, unseen: u64) -> State {
 
 /// `HostDown — db-1, db-2`: what fires; what is over already is told below it.
 fn title(alerts: &[&Alert], language: Language) -> String {
-    let firing = alerts.iter().take_while(|alert| alert.status == Status::Firing).count();
-    let alerts = if firing > 0 { &alerts[..firing] } else { alerts };
     let names = distinct(alerts.iter().filter_map(|alert| alert.labels.shown("alertname")));
     let places = distinct(alerts.iter().filter_map(|alert| place(&alert.labels)).map(|(_, value)| host(value)));
     let what = if names.is_empty() { language.nameless().to_owned() } else { list(&names, language) };
@@ -88,22 +145,42 @@ fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<String> {
     items.map(|item| text::clip(&text::line(item), NAME_LIMIT)).filter(|item| seen.insert(item.clone())).collect()
 }
 
-fn entry(alert: &Alert, common: &BTreeSet<&str>, links: Vec<Link>, language: Language) -> Entry {
+fn entry(seen: &Seen<'_>, common: &BTreeSet<&str>, links: Vec<Link>, language: Language) -> Entry {
+    let alert = seen.alert;
     let place = place(&alert.labels);
     let name = place.map(|(_, value)| host(value)).or_else(|| alert.labels.shown("alertname"));
     let (headline, body) = words(alert, language);
-    let fires = alert.status == Status::Firing;
+    let summary = headline.clone().unwrap_or_default();
+    let fires = seen.fires();
     Entry {
-        state: if fires { State::Firing } else { State::Resolved },
-        level: level(alert),
+        state: match (fires, seen.lost) {
+            (true, _) => State::Firing,
+            (false, true) => State::Lost,
+            (false, false) => State::Resolved,
+        },
+        level: alert.level(),
+        alert: text::line(alert.labels.shown("alertname").unwrap_or(language.nameless())),
+        flaps: seen.flaps,
         name: text::line(name.unwrap_or(language.nameless())),
         headline: headline.unwrap_or_else(|| nameless_headline(alert, language)),
+        figures: if fires { figures(alert, &format!("{summary} {body}")) } else { Figures::default() },
         body: if fires { body } else { String::new() },
+        all_labels: alert.labels.clone(),
+        annotations: alert.annotations.clone(),
         labels: shown_labels(&alert.labels, |name| !common.contains(name)).collect(),
         links,
         started: alert.starts_at,
         ended: alert.ends_at.filter(|end| !fires && *end >= alert.starts_at),
     }
+}
+
+/// What was measured, as far as the alert's words do not say it already.
+fn figures(alert: &Alert, words: &str) -> Figures {
+    let figure = |name: &str| {
+        let figure = alert.annotations.shown(name).map(|figure| text::clip(&text::line(figure), FIGURE_LIMIT))?;
+        (!words.contains(&figure)).then_some(figure)
+    };
+    Figures { value: figure("value"), threshold: figure("threshold") }
 }
 
 /// What the alert says of itself: one line, and what goes beyond it.
@@ -159,10 +236,6 @@ fn in_title(alerts: &[&Alert], name: &str) -> bool {
     place.is_some_and(|(place, _)| place == name) || name == "alertname" || name == "severity"
 }
 
-fn level(alert: &Alert) -> Level {
-    Level::of_severity(alert.labels.shown("severity"))
-}
-
 fn place(labels: &Labels) -> Option<(&'static str, &str)> {
     PLACES.into_iter().find_map(|name| labels.shown(name).map(|value| (name, value)))
 }
@@ -196,9 +269,9 @@ fn web_url(address: &str) -> Option<Url> {
 }
 
 /// `receiver · group`, for whoever looks for this message in Alertmanager or in a log.
-fn origin(webhook: &Webhook) -> String {
-    let receiver = text::line(&unquoted(&webhook.receiver));
-    let key = text::line(&webhook.group_key);
+fn origin(view: &View<'_>) -> String {
+    let receiver = text::line(&unquoted(view.receiver));
+    let key = text::line(view.group_key);
     let key = key.strip_prefix("{}:").or_else(|| key.strip_prefix("{}/")).unwrap_or(&key);
     let parts = [text::clip(&receiver, NAME_LIMIT), text::clip(key, ORIGIN_LIMIT)];
     parts.into_iter().filter(|part| !text::is_blank(part)).collect::<Vec<_>>().join(" · ")

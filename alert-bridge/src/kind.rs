@@ -3,10 +3,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is. The order is that of the enum: the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Good to know.
@@ -55,7 +55,7 @@ impl fmt::Display for Level {
 }
 
 /// What a message tells, or one entry of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// Something is wrong now.
     Firing,
@@ -63,8 +63,50 @@ pub enum State {
     Resolved,
     /// What we see is well again, but Alertmanager kept other alerts of the group from us.
     PartlyResolved,
+    /// Nobody said that it is over, but nobody tells of it any more either.
+    Lost,
     /// Somebody says something: neither begins nor ends anything.
     Note,
+}
+
+impl State {
+    /// Returns the word that templates and programs use, whatever the language of the message is.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::PartlyResolved => "partly_resolved",
+            Self::Lost => "lost",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// Why a message is told now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Something began.
+    New,
+    /// Something changed about what was told before.
+    Update,
+    /// Nothing changed, and it goes on.
+    Reminder,
+    /// Somebody says something.
+    Note,
+}
+
+impl Occasion {
+    /// Returns the word that programs use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Update => "update",
+            Self::Reminder => "reminder",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// What a reader finds behind a link.
@@ -76,6 +118,21 @@ pub enum LinkKind {
     Dashboard,
     /// The expression that found it.
     Graph,
+    /// The form that silences it.
+    Silence,
+}
+
+impl LinkKind {
+    /// Returns the word that templates and programs use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Runbook => "runbook",
+            Self::Dashboard => "dashboard",
+            Self::Graph => "graph",
+            Self::Silence => "silence",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Every word that we say to people, in every language that we speak. A sentence missing in one does not compile.
 
+mod notes;
+mod report;
+
 use clap::ValueEnum;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::kind::{Level, LinkKind, State};
+use crate::figures::Figures;
+use crate::kind::{Level, LinkKind, Occasion, State};
 
 /// The language of the words around what alerts say of themselves.
 ///
@@ -39,7 +43,20 @@ impl Language {
             (Self::Ja, State::Resolved) => "復旧",
             (Self::En, State::PartlyResolved) => "Partly resolved",
             (Self::Ja, State::PartlyResolved) => "一部復旧",
+            (Self::En, State::Lost) => "No longer reported",
+            (Self::Ja, State::Lost) => "通知途絶",
             (_, State::Note) => "",
+        }
+    }
+
+    /// What a message is about, and how that relates to what was told before.
+    pub(crate) fn told(self, occasion: Occasion, state: State) -> &'static str {
+        match (self, occasion, state) {
+            (Self::En, Occasion::Update, State::Firing) => "Also firing",
+            (Self::Ja, Occasion::Update, State::Firing) => "追加発生",
+            (Self::En, Occasion::Reminder, State::Firing) => "Still firing",
+            (Self::Ja, Occasion::Reminder, State::Firing) => "発生継続中",
+            _ => self.state(state),
         }
     }
 
@@ -113,6 +130,33 @@ impl Language {
         }
     }
 
+    /// That nobody tells of it any more.
+    pub(crate) fn lost(self) -> &'static str {
+        match self {
+            Self::En => "No longer reported (silenced, or ended without a word)",
+            Self::Ja => "通知が途絶えました(サイレンス中、または通知なしで終了)",
+        }
+    }
+
+    /// That what follows had to wait.
+    pub(crate) fn late(self, waited: SignedDuration) -> String {
+        let waited = self.duration(waited);
+        match self {
+            Self::En => format!("⏳ Told late, oldest first: these could not be told for up to {waited}."),
+            Self::Ja => {
+                format!("⏳ 通知の遅れ: 最長 {waited}のあいだ通知できなかったものを、古い順にまとめて通知します。")
+            }
+        }
+    }
+
+    /// How often it fired again.
+    pub(crate) fn flaps(self, count: u32) -> String {
+        match self {
+            Self::En => format!("flapped {count}×"),
+            Self::Ja => format!("再発 {count} 回"),
+        }
+    }
+
     /// What was wrong, for a receiver that cannot strike it through.
     pub(crate) fn was(self, headline: &str) -> String {
         match self {
@@ -137,6 +181,42 @@ impl Language {
         }
     }
 
+    /// That the alert that always fires does not arrive: no more, or never yet.
+    pub(crate) fn silent(self, has_arrived: bool) -> &'static str {
+        match (self, has_arrived) {
+            (Self::En, true) => "No sign of life from Prometheus and Alertmanager any more",
+            (Self::En, false) => "No sign of life from Prometheus and Alertmanager yet",
+            (Self::Ja, true) => "Prometheus・Alertmanager からの生存信号が途絶えました",
+            (Self::Ja, false) => "Prometheus・Alertmanager からの生存信号がまだ届いていません",
+        }
+    }
+
+    /// What to make of that.
+    pub(crate) fn silent_means(self) -> &'static str {
+        match self {
+            Self::En => {
+                "The Watchdog alert, which always fires, does not arrive. One of the two has stopped, or the way to this bridge is \
+                 cut: until it is back, no other alert arrives either."
+            }
+            Self::Ja => {
+                "常に発生しているはずの Watchdog アラートが届いていません。どちらかが停止したか、このブリッジまでの経路が切れています。\
+                 復旧するまで、ほかのアラートも届きません。"
+            }
+        }
+    }
+
+    /// What was measured, and what it may be at most (or at least).
+    pub(crate) fn figures(self, figures: &Figures) -> String {
+        match (self, figures.value.as_deref(), figures.threshold.as_deref()) {
+            (Self::En, Some(value), Some(threshold)) => format!("{value} (limit {threshold})"),
+            (Self::Ja, Some(value), Some(threshold)) => format!("{value}(しきい値 {threshold})"),
+            (_, Some(value), None) => value.to_owned(),
+            (Self::En, None, Some(threshold)) => format!("limit {threshold}"),
+            (Self::Ja, None, Some(threshold)) => format!("しきい値 {threshold}"),
+            (_, None, None) => String::new(),
+        }
+    }
+
     /// What a reader finds behind a link.
     pub(crate) fn link(self, kind: LinkKind) -> &'static str {
         match (self, kind) {
@@ -146,6 +226,8 @@ impl Language {
             (Self::Ja, LinkKind::Dashboard) => "ダッシュボード",
             (Self::En, LinkKind::Graph) => "Graph",
             (Self::Ja, LinkKind::Graph) => "グラフ",
+            (Self::En, LinkKind::Silence) => "Silence",
+            (Self::Ja, LinkKind::Silence) => "サイレンス",
         }
     }
 

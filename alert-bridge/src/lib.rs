@@ -1,87 +1,131 @@
-//! Turns Alertmanager's webhooks into messages for people.
+//! Turns Alertmanager's webhooks into messages for people, and loses none of them on the way.
 //!
 //! ```text
-//! Alertmanager ── POST /alertmanager ──▶ server ──▶ webhook ──▶ compose ──▶ receiver ──▶ Discord
-//!       ▲                                           read         one message   one at a time,  or the terminal
-//!       └───────── 200 told · 503 not yet · 400 never ◀────────────────────────  within 8 s
-//! alert-bridge send "text" ─────────────────────────────────────▶ send ───────▶ receiver
+//! Alertmanager ── POST /alertmanager ──▶ server ──▶ intake ──▶ outbox (on disk) ──▶ sender ──▶ receiver ──▶ Discord
+//!       ▲                                  read       route,      events, cards       one for     posts,
+//!       └── 200 on disk · 503 not yet · 400 never ◀── key                             each        edits
 //! ```
 //!
-//! [`AlertBridge::build`] binds the listener, [`AlertBridge::run`] serves until asked to stop and returns when the last
-//! delivery is settled. Alertmanager is told 200 only once the message stands in the channel, so what could not be
-//! delivered stays with Alertmanager, which asks again. Nothing is kept here across a restart.
+//! [`AlertBridge::build`] opens the outbox and binds the listener, [`AlertBridge::run`] serves until asked to stop. A webhook
+//! is answered 200 only once it is on disk. From there on it is told, through restarts, rate limits and hours of outage:
+//! once as far as the receiver's interface allows, many in one message when many wait, and as one card for each incident,
+//! which is edited when something about it changes.
 
+pub mod clock;
 mod compose;
 mod config;
-mod data;
-mod delivery;
+pub mod data;
+mod figures;
+mod fires;
+pub mod handover;
+pub mod incident;
+pub mod intake;
 mod kind;
 mod language;
 mod message;
 mod metrics;
+pub mod note;
+pub mod outbox;
 pub mod receiver;
+mod report;
+pub mod routing;
+mod scope;
 pub mod send;
+pub mod sender;
 mod server;
+pub mod spool;
+mod template;
 mod text;
+mod watchdog;
 mod webhook;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
-use daemon::CancellationToken;
-use daemon::listen;
+use anyhow::{Context, anyhow, bail};
+use daemon::{CancellationToken, listen};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tracing::info;
 
-pub use crate::compose::compose;
-pub use crate::config::{Config, ConfigError, WEBHOOK_VARIABLE};
-pub use crate::kind::{Level, LinkKind, State};
+pub use crate::compose::{Seen, View, compose};
+pub use crate::config::{Config, ConfigError, Named, TOKEN_VARIABLE, WEBHOOK_VARIABLE};
+pub use crate::kind::{Level, LinkKind, Occasion, State};
 pub use crate::language::Language;
-pub use crate::message::{Entry, Label, Link, Message};
+pub use crate::message::{Entry, Label, Link, Message, Picture};
 pub use crate::metrics::Metrics;
+pub use crate::report::Reporter;
 pub use crate::webhook::{Alert, Labels, NotUnderstood, Status, Webhook, parse};
 
-use crate::receiver::Receiver;
-use crate::receiver::discord::Discord;
-use crate::receiver::terminal::Terminal;
+use crate::clock::Clock;
+use crate::fires::Fires;
+use crate::intake::Intake;
+use crate::outbox::{Opened, Outbox};
+use crate::receiver::build;
+use crate::receiver::discord::Shared;
+use crate::report::Reports;
+use crate::sender::{Post, Sender, Source};
 use crate::server::Bridge;
-
-/// How long a delivery may take. Alertmanager gives up on us after 10 s, or after its `group_interval` if that is
-/// longer; an answer that comes later than that has nobody to hear it, and the message would be sent again.
-const PATIENCE: Duration = Duration::from_secs(8);
+use crate::spool::Spool;
+use crate::watchdog::Watchdog;
 
 /// The bridge, bound and ready to serve.
 pub struct AlertBridge {
     listener: TcpListener,
-    receiver: Receiver,
-    language: Language,
+    intake: Intake,
+    token: Option<SecretString>,
+    spool: Option<Spool>,
+    senders: Vec<(String, Sender)>,
+    watchdog: Watchdog,
+    reports: Option<Reports>,
     metrics: Metrics,
 }
 
 impl AlertBridge {
-    /// Prepares everything that may fail before the first webhook: data directory, receiver, listener.
+    /// Prepares everything that may fail before the first webhook: outbox, receivers, listener.
     ///
     /// # Errors
     /// When one of them cannot be had.
     pub async fn build(config: Config, registry: &mut Registry) -> anyhow::Result<Self> {
-        if let Some(directory) = &config.data {
-            data::prepare(directory)?;
-        }
-        let style = config.style();
-        let (metrics, receiver) = match config.webhook_url {
-            Some(url) => {
-                let metrics = Metrics::register(registry, "discord");
-                info!("messages go to {url}");
-                (metrics.clone(), Receiver::Discord(Box::new(Discord::new(url, style, metrics)?)))
+        let (outbox, opened) = match &config.data {
+            Some(directory) => {
+                info!("what waits to be told is kept in {}", directory.display());
+                Outbox::open(directory)?
             }
-            None => {
-                info!("{WEBHOOK_VARIABLE} is not set: messages are printed here instead");
-                (Metrics::register(registry, "terminal"), Receiver::Terminal(Terminal::stdout()))
-            }
+            None => (Outbox::in_memory()?, Opened::default()),
         };
+        let metrics = Metrics::register(registry);
+        let posts = posts(&config, &metrics)?;
+        let routing = config.routing.clone();
+        let clock = Clock::System;
+        let intake = Intake::new(outbox.clone(), routing, config.incidents, clock, metrics.clone());
+        if let Some(aside) = &opened.set_aside {
+            let note = config.language.outbox_was_damaged(&aside.display().to_string(), Timestamp::now());
+            intake.note(&note).await.context("cannot write into the new outbox")?;
+        }
+        let source = config.alertmanager_url.clone().map(|url| Fires::new(url, clock)).transpose()?.map(Arc::new);
+        let senders = posts.into_iter().map(|post| {
+            metrics.expect_receiver(&post.name);
+            let name = post.name.clone();
+            let sender = Sender::new(post, config.incidents, outbox.clone(), intake.clone(), clock, metrics.clone());
+            let asking = |source: &Arc<Fires>| Arc::clone(source) as Arc<dyn Source>;
+            (name, source.as_ref().map(asking).into_iter().fold(sender, Sender::asking))
+        });
+        let senders = senders.collect();
+        let reporter = Reporter::new(&config)?;
+        let watchdog = Watchdog::open(config.watchdog, intake.clone(), outbox.clone(), clock, metrics.clone()).await?;
+        let known: Vec<&str> = intake.routing().receivers().collect();
+        let strangers = config.report.receivers.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        if let Some(stranger) = strangers {
+            bail!("bridge.report.receivers: there is no receiver `{stranger}`; there are {}", known.join(", "));
+        }
+        let reports = Reports::new(reporter, intake.clone(), outbox, clock, metrics.clone());
         let listener = listen::bind(config.listen, "webhooks").await?;
-        Ok(Self { listener, receiver, language: config.language, metrics })
+        let spool = config.notify.spool.map(Spool::new);
+        Ok(Self { listener, intake, token: config.token, spool, senders, watchdog, reports, metrics })
     }
 
     /// Returns the address bound, which tells the port when port 0 was asked for.
@@ -92,15 +136,59 @@ impl AlertBridge {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`; what is being delivered then is finished, what waits for its turn is given back.
+    /// Serves until `stop`. What is being accepted or told then is finished; what waits is told after the next start.
     ///
     /// # Errors
-    /// When the listener breaks.
+    /// When the listener breaks or the outbox is damaged.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { listener, receiver, language, metrics } = self;
+        let Self { listener, intake, token, spool, senders, watchdog, reports, metrics } = self;
         info!("webhooks are welcome at http://{}/alertmanager", listener.local_addr()?);
-        let bridge = Bridge { receiver, language, patience: PATIENCE, metrics, stop: stop.clone() };
-        axum::serve(listener, server::router(bridge)).with_graceful_shutdown(stop.cancelled_owned()).await?;
+        let mut parts = JoinSet::new();
+        for (name, sender) in senders {
+            let run = sender.run(stop.clone());
+            parts.spawn(async move { run.await.with_context(|| format!("the sender for `{name}` failed")) });
+        }
+        if let Some(reports) = reports {
+            let run = reports.run(stop.clone());
+            parts.spawn(async move {
+                run.await;
+                Ok(())
+            });
+        }
+        if let Some(spool) = spool {
+            let run = spool::pick_up(spool, intake.clone(), stop.clone());
+            parts.spawn(async move {
+                run.await;
+                Ok(())
+            });
+        }
+        let run = watchdog.clone().run(stop.clone());
+        parts.spawn(async move {
+            run.await;
+            Ok(())
+        });
+        let router = server::router(Bridge::new(intake, watchdog, metrics, stop.clone()).asking_for(token));
+        let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        parts.spawn(async move { serve.await.context("the listener failed") });
+        while let Some(ended) = parts.join_next().await {
+            ended.map_err(|panic| anyhow!("a part of the bridge panicked: {panic}")).flatten()?;
+        }
         Ok(())
     }
+}
+
+/// Prepares the receivers that are configured; without any, the terminal.
+fn posts(config: &Config, metrics: &Metrics) -> anyhow::Result<Vec<Post>> {
+    let shared = Arc::new(Shared::new(config.channel_rate));
+    let posts = config.places.iter().map(|Named { name, place, config: receiver }| {
+        info!("the receiver `{name}` is {place}");
+        let built = build::receiver(place.clone(), receiver.templates.clone(), &shared, metrics);
+        Ok(Post {
+            name: name.clone(),
+            receiver: built.with_context(|| format!("cannot prepare the receiver `{name}`"))?,
+            language: receiver.language.unwrap_or(config.language),
+            fallback_after: receiver.fallback_after,
+        })
+    });
+    posts.collect()
 }

@@ -1,111 +1,138 @@
 //! Where messages go. One file for each kind of place below this one.
+//!
+//! A receiver posts and edits, and says what the answer means. When it is asked, in which order, how often, and what
+//! becomes of a message that did not arrive is the affair of [`sender`](crate::sender), the same for all of them.
 
+pub mod build;
 pub mod discord;
+pub mod email;
+pub mod endpoint;
+mod fit;
+pub mod hook;
+mod pace;
+mod plain;
+pub mod settings;
+pub mod slack;
 pub mod terminal;
 
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::time::Duration;
 
-use daemon::CancellationToken;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use self::discord::Discord;
-use self::terminal::Terminal;
-pub use crate::delivery::{Delivered, Undelivered};
+use crate::kind::{Level, State};
 use crate::message::Message;
 
-/// A place that messages can be delivered to.
-pub enum Receiver {
-    /// A Discord channel.
-    Discord(Box<Discord>),
-    /// Whoever looks at our standard output.
-    Terminal(Terminal),
-}
+/// An answer is a word or a message of ours with a few ids; what is longer is none.
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
-impl Receiver {
+/// An answer under way.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// A place that messages can be told at. Only one deed is under way at a time.
+pub trait Receiver: Send + Sync {
     /// Returns the kind of place, as a label value.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Discord(_) => "discord",
-            Self::Terminal(_) => "terminal",
-        }
+    fn kind(&self) -> &'static str;
+
+    /// Returns whether what was posted can be edited. Where it cannot, every change is posted as a message of its own.
+    fn edits(&self) -> bool {
+        false
     }
 
-    /// Delivers `message`, trying again as long as `patience` lasts.
-    ///
-    /// # Errors
-    /// When it was not delivered, as far as we know.
-    pub async fn deliver(&self, message: &Message, patience: &Patience) -> Result<Delivered, Undelivered> {
-        match self {
-            Self::Discord(discord) => discord.deliver(message, patience).await,
-            Self::Terminal(terminal) => terminal.deliver(message),
-        }
+    /// Returns the earliest moment at which the place will take such a deed, as far as we know.
+    fn opens_at(&self, _deed: Deed) -> Instant {
+        Instant::now()
+    }
+
+    /// Returns how many of `messages`, from the first on, can be posted as one without leaving an alert unnamed; at least 1.
+    fn fits(&self, _messages: &[Message]) -> usize {
+        1
+    }
+
+    /// Learns how long ago messages were posted by the process before this one.
+    fn remember(&self, _ages: &[Duration]) {}
+
+    /// Posts `messages` as one, once.
+    fn post<'a>(&'a self, messages: &'a [Message]) -> Answering<'a>;
+
+    /// Makes the posted message `id` tell `messages`, once.
+    fn edit<'a>(&'a self, _id: &'a str, _messages: &'a [Message]) -> Answering<'a> {
+        Box::pin(ready(Answer::Gone))
     }
 }
 
-/// How long a delivery may go on.
-pub struct Patience {
-    until: Instant,
-    stop: CancellationToken,
+/// What a receiver is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deed {
+    /// Post a new message.
+    Post,
+    /// Edit a message.
+    Edit,
+    /// Edit a message that is older than an hour.
+    EditOld,
 }
 
-/// Why waiting came to its end.
+/// What became of a deed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// People can read it.
+    Done {
+        /// The message's id, if it can be edited.
+        id: Option<String>,
+        /// How it looks.
+        form: Form,
+    },
+    /// Not now: too many were asked for. [`Receiver::opens_at`] knows when.
+    Wait,
+    /// Nobody knows: no answer, or the place is in trouble. It may have arrived.
+    Trouble(String),
+    /// Never in this form. Fewer messages in one may pass, or the same ones another day.
+    Refused(String),
+    /// The message to be edited is gone.
+    Gone,
+    /// The message is too old to be edited so often; later perhaps.
+    TooOld(Duration),
+    /// The place is gone, or does not want us any more.
+    Dead(String),
+}
+
+/// How a message looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    TooLate,
-    Stopping,
+pub enum Form {
+    /// As it was meant to.
+    AsComposed,
+    /// In bare words, because the place did not take it otherwise.
+    PlainText,
 }
 
-impl Patience {
-    /// Lasts for `time` from now; a wait also ends with `stop`.
-    #[must_use]
-    pub fn new(time: Duration, stop: CancellationToken) -> Self {
-        Self { until: Instant::now() + time, stop }
-    }
-
-    fn until(&self) -> Instant {
-        self.until
-    }
-
-    /// Waits until `moment`, or says at once that this would be too late.
-    async fn sleep_until(&self, moment: Instant) -> Result<(), Ended> {
-        if moment <= Instant::now() {
-            return Ok(());
-        }
-        if moment > self.until {
-            return Err(Ended::TooLate);
-        }
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Ended::Stopping),
-            () = sleep_until(moment) => Ok(()),
-        }
-    }
-
-    /// Waits for one's turn.
-    async fn lasts_for<T>(&self, turn: impl Future<Output = T>) -> Result<T, Undelivered> {
-        tokio::select! {
-            biased;
-            turn = turn => Ok(turn),
-            () = self.stop.cancelled() => Err(Undelivered::Stopping),
-            () = sleep_until(self.until) => Err(Undelivered::Crowded),
-        }
+/// Returns the sign by which a state is known at a glance.
+pub(crate) fn mark(state: State, level: Level) -> &'static str {
+    match (state, level) {
+        (State::Resolved, _) => "✅",
+        (State::PartlyResolved, _) => "☑️",
+        (State::Lost, _) => "⚪",
+        (_, Level::Critical) => "🔴",
+        (_, Level::Error) => "🟠",
+        (_, Level::Warning) => "🟡",
+        (_, Level::Info) => "🔵",
     }
 }
 
-impl Ended {
-    fn because(self, trouble: String) -> Undelivered {
-        match self {
-            Self::TooLate => Undelivered::Unreachable(trouble),
-            Self::Stopping => Undelivered::Stopping,
+/// Reads the body of an answer. One that breaks off halfway is still an answer: its status is what counts.
+async fn answer_body(mut response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        if body.len() + chunk.len() > ANSWER_LIMIT_BYTES {
+            break;
         }
+        body.extend_from_slice(&chunk);
     }
+    body
+}
 
-    fn for_limit(self, open_at: Instant) -> Undelivered {
-        match self {
-            Self::TooLate => Undelivered::RateLimited(open_at.saturating_duration_since(Instant::now())),
-            Self::Stopping => Undelivered::Stopping,
-        }
-    }
+/// Says that some of `messages` come late, if they do.
+fn late(messages: &[Message]) -> String {
+    let late = messages.iter().filter_map(|message| message.late.map(|late| (late, message.language)));
+    late.max_by_key(|(late, _)| *late).map(|(late, language)| language.late(late)).unwrap_or_default()
 }

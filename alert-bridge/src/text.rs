@@ -1,8 +1,13 @@
 //! What strangers wrote, made fit to be shown: labels and annotations may hold anything that JSON can.
 
+/// Nobody is shown more of one text than this; a label may be megabytes long.
+const LIMIT: usize = 64 * 1024;
+
 /// Returns `text` without what no reader can see: control characters, line ends of other systems, blank lines at
 /// both ends, more than one blank line in a row. Line ends and tabs that remain are `\n` and spaces.
 pub fn clean(text: &str) -> String {
+    let end = (0..=LIMIT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    let text = &text[..end.unwrap_or_default()];
     let mut clean = String::with_capacity(text.len());
     let mut line_ends = 0;
     for line in text.split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']) {

@@ -12,8 +12,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
+use crate::kind::Level;
 use crate::text;
 
 /// How much of a reason is passed on: a reason may quote a value, and a value may be megabytes long.
@@ -22,7 +23,7 @@ const REASON_LIMIT: usize = 300;
 /// One notification about one group.
 ///
 /// The group's own status is not in here: each alert has one, and with `max_alerts` the group's is not true.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", expecting = "the object that Alertmanager posts")]
 pub struct Webhook {
     /// The receiver in Alertmanager's configuration, quoted as for a regular expression.
@@ -41,7 +42,7 @@ pub struct Webhook {
 }
 
 /// One alert of a group.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", expecting = "an alert with status, labels and startsAt")]
 pub struct Alert {
     /// Whether it fires.
@@ -64,8 +65,16 @@ pub struct Alert {
     pub fingerprint: String,
 }
 
+impl Alert {
+    /// Returns how bad it is.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        Level::of_severity(self.labels.shown("severity"))
+    }
+}
+
 /// Whether an alert fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It does.
@@ -75,7 +84,7 @@ pub enum Status {
 }
 
 /// Names and their values; `null`, which Go writes for a map that was never made, is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Labels(BTreeMap<String, String>);
 
 impl Labels {

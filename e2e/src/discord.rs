@@ -8,8 +8,8 @@
 //! [`Discord::start`] serves on a free port of loopback. A test reads what arrived with [`Discord::take_message`]
 //! and brings trouble with [`Discord::script`] and [`Discord::outage`].
 //!
-//! It takes JSON bodies: create, get, edit and delete of messages, get and delete of webhooks, `wait`, `thread_id`,
-//! `with_components`. Left out, because nothing of ours uses them: multipart and form bodies, forum channels, polls,
+//! It takes JSON bodies, and new messages with files: create, get, edit and delete of messages, get and delete of
+//! webhooks, `wait`, `thread_id`, `with_components`. Left out, because nothing of ours uses them: form bodies, files of edits, polls,
 //! the limit on edits of old messages, Cloudflare's ban after thousands of bad requests. [`cases`] holds the double
 //! against any other implementation.
 
@@ -25,6 +25,7 @@ mod form;
 mod link;
 mod mentions;
 mod store;
+mod upload;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -43,6 +44,7 @@ pub use budget::{Limits, Rate, Scope};
 pub use fault::Fault;
 pub use mentions::Pings;
 pub use store::{Deed, Message};
+pub use upload::Upload;
 
 use api::Api;
 
@@ -82,6 +84,11 @@ impl Discord {
     #[must_use]
     pub fn webhook(&self, id: u64, token: &str) -> String {
         format!("{}/api/webhooks/{id}/{token}", self.url())
+    }
+
+    /// Makes the channel of the webhook with this id a forum: each message goes into a thread or opens one.
+    pub fn make_forum(&self, id: u64) {
+        self.api.state().store.make_forum(&id.to_string());
     }
 
     /// Returns the oldest accepted message that was not taken yet.

@@ -6,8 +6,13 @@
 //! ```
 //!
 //! [`world::World`] starts all of it on free ports with shortened times and hides every wait; [`discord::Discord`] stands
-//! in for the one thing that a test cannot reach. The tests themselves are in `tests/`, their names are the sentences
+//! in for what a test cannot reach, as do [`slack::Slack`], [`smtp::Smtp`] and [`hook::Hook`]. The tests themselves are in `tests/`, their names are the sentences
 //! that hold.
 
 pub mod discord;
+pub mod door;
+pub mod hook;
+pub mod places;
+pub mod slack;
+pub mod smtp;
 pub mod world;

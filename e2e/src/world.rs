@@ -6,6 +6,7 @@
 
 mod authority;
 mod binaries;
+mod engine;
 mod gate;
 mod host;
 mod ports;
@@ -28,7 +29,8 @@ use crate::discord::{Discord, Limits};
 
 pub use authority::{Authority, Validity};
 pub use binaries::ours;
-pub use gate::{Framing, Knock, Reply, knock};
+pub use engine::Engine;
+pub use gate::{Framing, Knock, Reply, knock, knock_twice};
 pub use host::{Host, Pushing};
 pub use process::{Ended, Launch, run};
 pub use stages::Front;
@@ -64,6 +66,7 @@ struct Addresses {
     pushgateway: Port,
     prometheus: Port,
     alertmanager: Port,
+    other_alertmanager: Port,
     bridge: Port,
     bridge_admin: Port,
 }
@@ -99,9 +102,20 @@ impl World {
         Self::start(Plan { alerting: true, ..Plan::default() }).await
     }
 
+    /// Starts Prometheus with no rule but the sign of life, Alertmanager, and a bridge whose section
+    /// also says `config`, two blanks before each key.
+    pub async fn watched_over(config: &str) -> Self {
+        Self::start(Plan { watching: true, alerting: true, bridge: Some(config.to_owned()), ..Plan::default() }).await
+    }
+
     /// Starts Alertmanager, the bridge and a Discord that takes any number of messages.
     pub async fn alerting_without_limits() -> Self {
         Self::start(Plan { alerting: true, limits: Limits::off(), ..Plan::default() }).await
+    }
+
+    /// Starts Alertmanager and a bridge with a `noroshi.yaml` of the test's own, which `configure` writes into a folder.
+    pub async fn alerting_with(configure: impl FnOnce(&Path) + Send + 'static) -> Self {
+        Self::start(Plan { alerting: true, configure: Some(Box::new(configure)), ..Plan::default() }).await
     }
 
     // --- what a test does ---
@@ -136,9 +150,27 @@ impl World {
         knock(local(&self.addresses.gate), &self.ca(), push).await
     }
 
+    /// Sends two requests in one breath on one connection, and returns the statuses that come back.
+    ///
+    /// # Errors
+    /// As [`World::knock`].
+    pub async fn knock_twice(&self, first: &Knock, second: &Knock) -> std::io::Result<Vec<u16>> {
+        knock_twice(local(&self.addresses.gate), &self.ca(), first, second).await
+    }
+
     /// Hands alerts to Alertmanager, as Prometheus would.
     pub async fn alerts(&self, alerts: &Value) {
-        let url = format!("{}/api/v2/alerts", url(&self.addresses.alertmanager));
+        self.alerts_to(&self.addresses.alertmanager, alerts).await;
+    }
+
+    /// Hands alerts to both Alertmanagers, as Prometheus would.
+    pub async fn alerts_to_both(&self, alerts: &Value) {
+        self.alerts_to(&self.addresses.alertmanager, alerts).await;
+        self.alerts_to(&self.addresses.other_alertmanager, alerts).await;
+    }
+
+    async fn alerts_to(&self, alertmanager: &Port, alerts: &Value) {
+        let url = format!("{}/api/v2/alerts", url(alertmanager));
         let sent = self.client.post(url).json(alerts).send().await;
         let status = sent.unwrap_or_else(|error| self.fail(&format!("Alertmanager takes no alerts: {error}"))).status();
         assert!(status.is_success(), "Alertmanager answered {status} to {alerts}");
@@ -157,6 +189,20 @@ impl World {
             request = request.header(*name, *value);
         }
         request.send().await.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// Posts a note to the bridge, as a script would: the status, none when there was no answer.
+    pub async fn notify(&self, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Option<u16> {
+        let mut request = self.client.post(format!("{}/notify", url(&self.addresses.bridge))).body(body.into());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// Returns where the bridge is.
+    pub fn bridge_url(&self) -> String {
+        url(&self.addresses.bridge)
     }
 
     /// Kills a stage.
@@ -190,6 +236,11 @@ impl World {
     /// Reads a series of the bridge's own metrics.
     pub async fn bridge_metrics(&self) -> String {
         self.get(&self.addresses.bridge_admin, "/metrics", &[]).await
+    }
+
+    /// Returns where Alertmanager is.
+    pub fn alertmanager_url(&self) -> String {
+        url(&self.addresses.alertmanager)
     }
 
     /// Reads the front's own metrics.
@@ -233,6 +284,23 @@ impl World {
     /// Returns a folder for what the test itself needs to write.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until the bridge has nothing left to tell.
+    pub async fn all_is_told(&self) {
+        // The figures are of the last round, so they must hold for a moment.
+        let is_told = async || {
+            for _ in 0..3 {
+                let metrics = self.bridge_metrics().await;
+                let queued = metrics.lines().find(|line| line.starts_with("noroshi_bridge_queued{"))?;
+                if !queued.ends_with(" 0") {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Some(())
+        };
+        self.eventually("the bridge to have told everything", is_told).await;
     }
 
     // --- inside ---

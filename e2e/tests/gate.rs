@@ -26,6 +26,13 @@ on_both_fronts!(
     post_merges_put_replaces_and_delete_removes,
     without_the_right_password_the_answer_is_401,
     a_source_outside_the_allowlist_is_refused_even_with_the_password,
+    neither_a_nul_nor_an_odd_header_makes_a_password_right,
+    a_head_that_two_could_read_in_two_ways_is_refused,
+    limits_hold_before_anybody_asks_who_it_is,
+    old_tls_is_not_spoken,
+    a_second_request_is_asked_for_its_own_password,
+    a_user_who_is_added_may_push_and_one_who_is_removed_may_not,
+    five_hundred_sleepers_keep_nobody_out,
     nothing_but_pushing_can_be_reached,
     each_malformed_body_gets_the_very_answer_of_the_pushgateway,
     an_empty_body_is_a_push_and_one_beyond_the_limit_is_refused,
@@ -95,12 +102,19 @@ async fn a_source_outside_the_allowlist_is_refused_even_with_the_password(front:
     let mut push = world.push(GROUP).header("X-Forwarded-For", "127.0.0.1").header("X-Real-IP", "127.0.0.1");
     push.from = Ipv4Addr::new(127, 0, 0, 2);
 
-    let reply = world.knock(&push).await.unwrap();
-
-    assert_eq!(reply.status, 403, "{reply:?}");
-    assert!(reply.body.contains("allowlist"), "{reply:?}");
-    // The address is asked first: a password is not even looked at.
-    assert_eq!(world.knock(&push.login(Some((USER, "wrong")))).await.unwrap().status, 403);
+    for login in [Some((USER, PASSWORD)), Some((USER, "wrong")), None] {
+        let reply = world.knock(&push.clone().login(login)).await;
+        match front {
+            // Before a word of TLS: the alert that its client shows costs us no handshake.
+            Front::Proxy => {
+                assert!(reply.as_ref().is_err_and(|error| error.to_string().contains("AccessDenied")), "{reply:?}");
+            }
+            Front::Nginx => {
+                let reply = reply.unwrap();
+                assert!(reply.status == 403 && reply.body.contains("allowlist"), "{reply:?}");
+            }
+        }
+    }
     assert!(!world.pushed().await.contains("e2e_sample"));
 }
 
@@ -148,6 +162,14 @@ struct MalformedCase {
     error: String,
 }
 
+/// Bodies that a Pushgateway 1.5.1 keeps although half of them is missing. Our proxy keeps none of these out of tolerance.
+const CUT_OFF: [&str; 4] = [
+    "gzip, cut in the data",
+    "gzip, cut in the trailer (1.5.1 accepts: bug)",
+    "gzip, bad CRC (1.5.1 accepts: bug)",
+    "pb: cut length (1.5.1 accepts: bug)",
+];
+
 const INCONSISTENT: &str = "pushed metrics are invalid or inconsistent with existing metrics: ";
 
 async fn each_malformed_body_gets_the_very_answer_of_the_pushgateway(front: Front) {
@@ -167,7 +189,12 @@ async fn each_malformed_body_gets_the_very_answer_of_the_pushgateway(front: Fron
         let reply = world.knock(&push).await.unwrap();
         // What follows in the words on inconsistent pushes depends on the order of a Go map.
         let known = if case.error.starts_with(INCONSISTENT) { INCONSISTENT } else { &case.error };
-        if reply.status != case.status || !reply.body.starts_with(known) || known.is_empty() != reply.body.is_empty() {
+        if front == Front::Proxy && CUT_OFF.contains(&case.name.as_str()) {
+            assert_eq!(reply.status, 400, "{}: {reply:?}", case.name);
+        } else if reply.status != case.status
+            || !reply.body.starts_with(known)
+            || known.is_empty() != reply.body.is_empty()
+        {
             wrong.push(format!(
                 "{}: {} {:?}, not {} {:?}",
                 case.name, reply.status, reply.body, case.status, case.error
@@ -177,6 +204,113 @@ async fn each_malformed_body_gets_the_very_answer_of_the_pushgateway(front: Fron
         world.knock(&push.method("DELETE").body("")).await.unwrap();
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+async fn neither_a_nul_nor_an_odd_header_makes_a_password_right(front: Front) {
+    let world = World::gate(front).await;
+    let push = world.push(GROUP).login(None);
+    let basic = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
+    let good = basic(&format!("{USER}:{PASSWORD}"));
+    for value in [good.replace("Basic", "BASIC"), good.replace("Basic ", "Basic  "), good.replace('=', "")] {
+        let reply = world.knock(&push.clone().header("Authorization", &value)).await.unwrap();
+        assert_eq!(reply.status, 200, "{value}: {reply:?}");
+    }
+    // nginx hands the password to C, where a NUL ends it: there it is the right one.
+    let nul = basic(&format!("{USER}:{PASSWORD}\0x"));
+    let expected = if front == Front::Proxy { 401 } else { 200 };
+    assert_eq!(world.knock(&push.clone().header("Authorization", &nul)).await.unwrap().status, expected);
+    let twice = push.header("Authorization", &basic("a:b")).header("Authorization", &good);
+    assert_eq!(world.knock(&twice).await.unwrap().status, 400);
+}
+
+async fn a_head_that_two_could_read_in_two_ways_is_refused(front: Front) {
+    let world = World::gate(front).await;
+    let push = world.push(GROUP).body("m 1\n");
+    for (name, value) in [
+        ("Content-Length", "5"),
+        ("Transfer-Encoding", "gzip, chunked"),
+        ("Transfer-Encoding", "xchunked"),
+        ("Host", "other"),
+        ("X-Nul", "a\0b"),
+        ("Blank-Before ", "the colon"),
+        ("X-Folded", "a\r\n b"),
+    ] {
+        let reply = world.knock(&push.clone().header(name, value)).await.unwrap();
+        assert!([400, 501].contains(&reply.status), "{name}: {value}: {reply:?}");
+    }
+    let both = world.knock(&push.header("Transfer-Encoding", "chunked").body("4\r\nm 1\n\r\n0\r\n\r\n")).await.unwrap();
+    assert_eq!(both.status, 400, "{both:?}");
+    for path in ["/metrics/job/a%00b", "/metrics/job/a%zz", "/metrics/job/a\u{1}b", "/metrics/job/a b"] {
+        let reply = world.knock(&world.push(path)).await.unwrap();
+        assert_eq!(reply.status, 400, "{path}: {reply:?}");
+    }
+    assert!(!world.pushed().await.contains("job=\"a"));
+}
+
+async fn limits_hold_before_anybody_asks_who_it_is(front: Front) {
+    let world = World::gate(front).await;
+    let stranger = world.push(GROUP).login(Some((USER, "wrong")));
+    let reply = world.knock(&stranger.clone().header("X-Large", &"a".repeat(40_000))).await.unwrap();
+    assert!([400, 431].contains(&reply.status), "{reply:?}");
+    let mut many = stranger.clone();
+    for number in 0..1000 {
+        many = many.header(&format!("X-{number}"), &"a".repeat(100));
+    }
+    let reply = world.knock(&many).await.unwrap();
+    assert!([400, 431].contains(&reply.status), "{reply:?}");
+    let long = world.push(&format!("/metrics/job/sec/x/{}", "a".repeat(9000)));
+    assert_eq!(world.knock(&long).await.unwrap().status, 414);
+    // Whoever announces much is not asked to send it: nginx looks at the length first, ours at the password.
+    let promise = stranger.header("Expect", "100-continue").framing(Framing::CutOff(1 << 40));
+    let reply = world.knock(&promise).await.unwrap();
+    assert!([401, 413].contains(&reply.status) && !reply.head.contains(" 100 "), "{reply:?}");
+}
+
+async fn old_tls_is_not_spoken(front: Front) {
+    let world = World::gate(front).await;
+    let gate = world.gate_address().to_string();
+    for (version, accepted) in [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true), ("-tls1_3", true)] {
+        let mut openssl = tokio::process::Command::new("openssl");
+        openssl.args(["s_client", "-connect", &gate, version]).kill_on_drop(true);
+        if version != "-tls1_3" {
+            openssl.args(["-cipher", "DEFAULT@SECLEVEL=0"]);
+        }
+        let output = openssl.stdin(std::process::Stdio::null()).output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.contains("Cipher is ") && !said.contains("Cipher is (NONE)"), accepted, "{version}: {said}");
+    }
+}
+
+async fn a_second_request_is_asked_for_its_own_password(front: Front) {
+    let world = World::gate(front).await;
+    let statuses =
+        world.knock_twice(&world.push(GROUP), &world.push("/metrics/job/smuggled").login(None)).await.unwrap();
+    assert_eq!(statuses, [200, 401]);
+    assert!(!world.pushed().await.contains("smuggled"));
+}
+
+async fn a_user_who_is_added_may_push_and_one_who_is_removed_may_not(front: Front) {
+    let world = World::gate(front).await;
+    let push = world.push(GROUP);
+    assert_eq!(world.knock(&push).await.unwrap().status, 200);
+    let file = world.folder().join("htpasswd");
+    let line = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, line.replacen(USER, "other", 1)).unwrap();
+
+    let now = push.clone().login(Some(("other", PASSWORD)));
+    let may_push = async || (world.knock(&now).await.ok()?.status == 200).then_some(());
+    world.eventually("the new user to be known", may_push).await;
+
+    assert_eq!(world.knock(&push).await.unwrap().status, 401, "remembered, and yet gone");
+}
+
+async fn five_hundred_sleepers_keep_nobody_out(front: Front) {
+    let world = World::gate(front).await;
+    let mut sleepers = Vec::new();
+    for _ in 0..500 {
+        sleepers.push(tokio::net::TcpStream::connect(world.gate_address()).await.unwrap());
+    }
+    assert_eq!(world.knock(&world.push(GROUP)).await.unwrap().status, 200);
 }
 
 async fn an_empty_body_is_a_push_and_one_beyond_the_limit_is_refused(front: Front) {

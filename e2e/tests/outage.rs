@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exporter::buffer::Moment;
 use exporter::{Config, Delivery, Exporter};
+use exposition::Limits;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -148,9 +149,11 @@ fn config(gateway: SocketAddr, store: SocketAddr, pages: &str, folder: &TempDir)
 async fn an_hour(config: &Config, ways: &mut [Way]) -> (Vec<u64>, usize) {
     let environment = config::Environment::default();
     let page = Exporter::build(config, &environment).print(&mut |_| ()).await.unwrap();
+    let limits = Limits { bytes: 1 << 20, series: 10_000, labels: 64, name_bytes: 512, value_bytes: 4096 };
+    let page = exposition::parse(page.as_bytes(), &limits).unwrap();
     let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let begin = now - PAGES * INTERVAL * 1000;
-    let build = || Delivery::build(config, &environment, &mut |warning| panic!("{warning}")).unwrap();
+    let build = || Delivery::build(&config.delivery(), &environment, &mut |warning| panic!("{warning}")).unwrap();
     let build = || build().every(Duration::from_secs(INTERVAL));
     let (mut delivery, mut times, mut failures) = (build(), Vec::new(), 0);
     for number in 0..PAGES {
@@ -169,8 +172,9 @@ async fn an_hour(config: &Config, ways: &mut [Way]) -> (Vec<u64>, usize) {
         }
         let time = begin + number * INTERVAL * 1000;
         let moment = Moment::at(Duration::from_millis(time), Duration::from_secs(number * INTERVAL), "boot");
-        let page = format!("{page}# TYPE e2e_pages_total counter\ne2e_pages_total {number}\n");
-        let result = delivery.deliver(page, moment, &mut |_| ()).await;
+        let mut page = page.clone();
+        page.counter("e2e_pages_total", "").unwrap().set(number as f64).unwrap();
+        let result = delivery.deliver(page, None, moment, &mut |_| ()).await;
         assert_eq!(result.is_err(), CUT.contains(&number), "page {number}: {result:?}");
         failures += usize::from(result.is_err());
         times.push(time);

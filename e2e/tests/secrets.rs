@@ -24,6 +24,7 @@ async fn no_log_no_file_no_page_and_no_command_line_shows_a_secret() {
     let webhook = world.discord.webhook(100_200_300, TOKEN);
     for (what, arguments) in [("a sent message", vec!["send", "hello"]), ("--check", vec!["--check"])] {
         let launch = e2e::world::Launch::with(arguments).env("DISCORD_ALERT_WEBHOOK_URL", &webhook);
+        let launch = launch.env("NOROSHI_SPOOL", world.folder().join("spool").display().to_string());
         said.push((what, run("alert-bridge", launch).await));
     }
     world.kill("pushgateway");

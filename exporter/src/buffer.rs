@@ -21,10 +21,11 @@ use exposition::Families;
 use http::Method;
 use serde::Deserialize;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use self::moment::Moment;
 use self::spool::{Record, Spool};
-use crate::gateway::{BackfillUrl, Link, Parcel, PushError};
+use crate::gateway::{BackfillUrl, Link, Parcel, PushError, StoreSettings};
 use crate::pack;
 
 /// How much text goes into one request. What is more stays on disk, so that the past costs little memory.
@@ -62,6 +63,19 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
 }
 
+impl Config {
+    /// Returns what is said about the store.
+    #[must_use]
+    pub fn store(&self) -> StoreSettings {
+        StoreSettings {
+            url: self.backfill_url.clone(),
+            user: self.user.clone(),
+            password_file: self.password_file.clone(),
+            ca_file: self.ca_file.clone(),
+        }
+    }
+}
+
 /// Which pages go to the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,7 +97,10 @@ fn max_age() -> Duration {
 
 /// The pages on disk, and the door that they leave by.
 pub struct Buffer {
-    spool: Spool,
+    directory: PathBuf,
+    max_bytes: u64,
+    /// `None` until it is opened.
+    spool: Option<Spool>,
     link: Link,
     pages: Pages,
     max_age: Duration,
@@ -100,14 +117,23 @@ struct Rest {
 }
 
 impl Buffer {
-    /// Opens the directory of `config`, and makes it where it is missing.
+    /// Touches nothing yet.
+    #[must_use]
+    pub fn build(config: &Config, link: Link, group: Vec<(String, String)>) -> Self {
+        let Config { pages, max_age, max_bytes, .. } = *config;
+        let directory = config.dir.clone();
+        Self { directory, max_bytes, spool: None, link, pages, max_age, group, rest: Rest::default() }
+    }
+
+    /// Opens the directory unless it is open, and makes it where it is missing. Nobody else may be at work in it.
     ///
     /// # Errors
-    /// When it cannot be used. No reason not to push.
-    pub fn open(config: &Config, link: Link, group: Vec<(String, String)>) -> anyhow::Result<Self> {
-        let spool = Spool::open(&config.dir, config.max_bytes)?;
-        let Config { pages, max_age, .. } = *config;
-        Ok(Self { spool, link, pages, max_age, group, rest: Rest::default() })
+    /// When it cannot be used. No reason not to push; the next push may try again.
+    pub fn open(&mut self) -> anyhow::Result<()> {
+        if self.spool.is_none() {
+            self.spool = Some(Spool::open(&self.directory, self.max_bytes)?);
+        }
+        Ok(())
     }
 
     /// Bounds what one request to the store may take.
@@ -116,44 +142,51 @@ impl Buffer {
         Self { link: self.link.within(limit), ..self }
     }
 
-    /// Puts onto `page` how full the buffer is.
+    /// Puts onto `page` how full the buffer is, if it is open.
     ///
     /// # Errors
     /// When the page has these metrics already.
     pub fn describe(&self, page: &mut Families) -> anyhow::Result<()> {
+        let Some(spool) = &self.spool else { return Ok(()) };
         page.gauge("noroshi_exporter_buffer_bytes", "Bytes of pages that wait on disk for a way to the store.")?
-            .set(self.spool.waiting_bytes() as f64)?;
+            .set(spool.waiting_bytes() as f64)?;
         page.counter(
             "noroshi_exporter_buffer_dropped_total",
             "Pages that were lost because the buffer was full, too old or unreadable.",
         )?
-        .set(self.spool.dropped() as f64)?;
+        .set(spool.dropped() as f64)?;
         Ok(())
     }
 
-    /// Keeps `page`, of the time `moment`, when it must be kept after this outcome of its push, and sends what waits when there
-    /// is a way. Troubles are told to `warn`.
+    /// Keeps `page`, of the time `moment`, when it must be kept after its push failed with `error` or did not, and sends what
+    /// waits when there is a way, until `stop`. Troubles are told to `warn`.
     pub async fn settle(
         &mut self,
-        pushed: &Result<(), PushError>,
-        page: &str,
+        error: Option<&PushError>,
+        page: &[u8],
         moment: Moment,
+        stop: &CancellationToken,
         warn: &mut dyn FnMut(String),
     ) {
-        let is_missed = pushed.as_ref().is_err_and(PushError::is_lack_of_a_way);
-        if is_missed || self.pages == Pages::All {
+        if error.is_some_and(PushError::is_lack_of_a_way) || self.pages == Pages::All {
             self.keep(page, moment, warn);
         }
-        if pushed.is_ok() || self.pages == Pages::All {
-            self.replay(moment, warn).await;
+        if error.is_none() || self.pages == Pages::All {
+            // A batch whose answer we do not wait for stays and comes again: the same samples at the same times.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = self.replay(moment, warn) => {}
+            }
         }
     }
 
-    fn keep(&mut self, page: &str, moment: Moment, warn: &mut dyn FnMut(String)) {
-        let lines = lines::with_labels(page, &self.group);
+    fn keep(&mut self, page: &[u8], moment: Moment, warn: &mut dyn FnMut(String)) {
+        let Some(spool) = &mut self.spool else { return };
+        let lines = lines::with_labels(&String::from_utf8_lossy(page), &self.group);
         let record = Record { moment, content: pack::deflate(lines.as_bytes()) };
-        if let Err(error) = self.spool.append(&record) {
-            warn(format!("this page is not kept in {}: {error}", self.spool.place().display()));
+        if let Err(error) = spool.append(&record) {
+            warn(format!("this page is not kept in {}: {error}", spool.place().display()));
         }
     }
 
@@ -178,10 +211,11 @@ impl Buffer {
 
     /// Sends the oldest pages; returns whether there were any.
     async fn replay_batch(&mut self, now: Moment) -> anyhow::Result<bool> {
+        let Some(spool) = &mut self.spool else { return Ok(false) };
         let oldest = now.wall_ms().saturating_sub_unsigned(self.max_age.as_millis().try_into().unwrap_or(u64::MAX));
-        self.spool.drop_while(|moment| moment.told_at(now) < oldest);
+        spool.drop_while(|moment| moment.told_at(now) < oldest);
         let mut text = String::new();
-        let batch = self.spool.read(|record| {
+        let batch = spool.read(|record| {
             // What cannot be unpacked has a right checksum, so it is ours and yet not; nobody misses it.
             let lines = pack::inflate(&record.content, PAGE_LIMIT_BYTES).unwrap_or_default();
             lines::stamp(&String::from_utf8_lossy(&lines), record.moment.told_at(now), &mut text);
@@ -190,10 +224,10 @@ impl Buffer {
         let Some(end) = batch else { return Ok(false) };
         let parcel = Parcel { method: Method::POST, content: text.into(), is_gzip: false }.packed();
         match self.link.send(parcel).await {
-            Ok(_) => self.spool.forget(end)?,
+            Ok(_) => spool.forget(end)?,
             Err(PushError::BadPage(reason)) => {
                 // Sent again it would be refused again, and everything behind it would wait for ever.
-                self.spool.drop_until(end)?;
+                spool.drop_until(end)?;
                 anyhow::bail!("some pages were refused and are lost: {reason}");
             }
             Err(error) => anyhow::bail!("the store at exporter.buffer.backfill_url does not take it: {error}"),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Interval, Loopback, duration};
+use crate::config::Config;
+use crate::settings::{Interval, Loopback, duration};
 
 /// Pushes this host's metrics, under node_exporter's names, to a Pushgateway.
 #[derive(Debug, Parser)]

@@ -34,7 +34,7 @@ use std::time::Instant;
 
 use exposition::Families;
 
-use crate::host::Host;
+use crate::files::Files;
 
 /// One source of a host's metrics.
 pub trait Collector: Sync {
@@ -45,7 +45,7 @@ pub trait Collector: Sync {
     ///
     /// # Errors
     /// When the source cannot be read or understood. What is on `page` by then is thrown away.
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()>;
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()>;
 }
 
 /// Every collector there is.
@@ -80,7 +80,7 @@ pub const ALL: [&dyn Collector; 24] = [
 ///
 /// # Errors
 /// Only when our own metrics do not fit onto the page, which would be a mistake in this program.
-pub fn collect(collectors: &[&dyn Collector], host: &Host, warn: &mut dyn FnMut(String)) -> anyhow::Result<Families> {
+pub fn collect(collectors: &[&dyn Collector], host: &Files, warn: &mut dyn FnMut(String)) -> anyhow::Result<Families> {
     let mut page = Families::new();
     let mut outcomes = Vec::with_capacity(collectors.len());
     for collector in collectors {
@@ -108,6 +108,7 @@ pub fn collect(collectors: &[&dyn Collector], host: &Host, warn: &mut dyn FnMut(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::host::Host;
     use std::path::Path;
 
     /// A tree below `testdata/`, as `--procfs`, `--sysfs` and `--rootfs` would name it.
@@ -119,7 +120,7 @@ pub(crate) mod tests {
     /// What one collector writes of one tree.
     pub(crate) fn written(collector: &dyn Collector, tree: &str) -> String {
         let mut page = Families::new();
-        collector.collect(&recorded(tree), &mut page).unwrap();
+        collector.collect(&Files::of(recorded(tree)), &mut page).unwrap();
         page.to_string()
     }
 
@@ -134,7 +135,7 @@ pub(crate) mod tests {
         fn name(&self) -> &'static str {
             "broken"
         }
-        fn collect(&self, _: &Host, page: &mut Families) -> anyhow::Result<()> {
+        fn collect(&self, _: &Files, page: &mut Families) -> anyhow::Result<()> {
             page.gauge("half_done", "Not to be seen.")?.set(1.0)?;
             anyhow::bail!("the disk is on fire")
         }
@@ -143,7 +144,8 @@ pub(crate) mod tests {
     #[test]
     fn a_failed_collector_is_left_out_alone_and_said_so() {
         let mut warnings = Vec::new();
-        let page = collect(&[&Broken, &time::Time], &Host::default(), &mut |warning| warnings.push(warning)).unwrap();
+        let page = collect(&[&Broken, &time::Time], &Files::of(Host::default()), &mut |warning| warnings.push(warning))
+            .unwrap();
         let page = page.to_string();
 
         assert_eq!(warnings, ["broken is left out of this push: the disk is on fire"]);
@@ -163,7 +165,7 @@ pub(crate) mod tests {
     fn a_tree_that_is_not_there_fails_what_needs_it_and_nothing_else() {
         let nowhere = Host { procfs: "/nowhere".into(), sysfs: "/nowhere".into(), rootfs: "/nowhere".into() };
         let mut warnings = Vec::new();
-        let page = collect(&ALL, &nowhere, &mut |warning| warnings.push(warning)).unwrap().to_string();
+        let page = collect(&ALL, &Files::of(nowhere), &mut |warning| warnings.push(warning)).unwrap().to_string();
 
         let failed: Vec<_> = warnings.iter().map(|warning| warning.split(' ').next().unwrap()).collect();
         assert_eq!(failed, ["cpu", "diskstats", "filefd", "filesystem", "loadavg", "meminfo", "netdev", "vmstat"]);

@@ -1,19 +1,15 @@
 //! The settings of this part.
 
-mod pace;
-
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::buffer;
-use crate::delivery::Compress;
-use crate::gateway::GatewayUrl;
+use crate::delivery::{self, Compress};
+use crate::gateway::{self, GatewayUrl};
 use crate::host::Host;
-
-pub use self::pace::{Interval, Loopback, RetryBudget, duration};
+use crate::settings::{Interval, Loopback, RetryBudget, Timeout};
 
 /// The `exporter:` section of the configuration file.
 ///
@@ -69,6 +65,32 @@ pub struct Config {
 }
 
 impl Config {
+    /// Returns what is said about the gateway.
+    #[must_use]
+    pub fn gateway(&self) -> gateway::Settings {
+        gateway::Settings {
+            url: self.url.clone(),
+            job: self.job.clone(),
+            instance: self.instance.clone(),
+            user: self.user.clone(),
+            password_file: self.password_file.clone(),
+            ca_file: self.ca_file.clone(),
+            insecure: self.insecure,
+            timeout: self.timeout,
+        }
+    }
+
+    /// Returns what is said about the way there.
+    #[must_use]
+    pub fn delivery(&self) -> delivery::Settings {
+        delivery::Settings {
+            gateway: self.gateway(),
+            retry_budget: self.retry_budget,
+            compress: self.compress,
+            buffer: self.buffer.clone(),
+        }
+    }
+
     /// Returns the trees to read.
     #[must_use]
     pub fn host(&self) -> Host {
@@ -89,52 +111,10 @@ fn filled<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Erro
     }
 }
 
-/// A bound on the time of a push, which is not zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
-pub struct Timeout(Duration);
-
-/// A duration as people write it.
-#[derive(Deserialize)]
-struct Written(#[serde(with = "humantime_serde")] Duration);
-
-impl Timeout {
-    /// Returns the bound.
-    #[must_use]
-    pub fn as_duration(self) -> Duration {
-        self.0
-    }
-}
-
-impl Default for Timeout {
-    fn default() -> Self {
-        Self(Duration::from_secs(10))
-    }
-}
-
-impl TryFrom<Duration> for Timeout {
-    type Error = &'static str;
-
-    fn try_from(duration: Duration) -> Result<Self, Self::Error> {
-        if duration.is_zero() {
-            Err("a push needs some time: write a timeout such as `10s`")
-        } else {
-            Ok(Self(duration))
-        }
-    }
-}
-
-impl TryFrom<Written> for Timeout {
-    type Error = &'static str;
-
-    fn try_from(Written(duration): Written) -> Result<Self, Self::Error> {
-        duration.try_into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn exporter(text: &str) -> Result<Config, String> {
         ::config::section::parse("exporter", text, "noroshi.yaml").map_err(|error| error.to_string())

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //!            ┌─ every interval ── collect ─▶ deliver
-//! one loop ──┼─ a connection to `listen` ── collect ─▶ answer
-//!            ├─ SIGHUP ── read the configuration anew; a bad one is refused and the old one stays
-//!            └─ SIGTERM ── one last push, which says that the stop was meant
+//! one loop ──┼─ SIGHUP ── read the configuration anew; a bad one is refused and the old one stays
+//!            └─ SIGTERM ── cuts short the push under way, and sends one last that says that the stop was meant
+//!
+//! beside it ── a connection to `listen` ── collect ─▶ answer
 //! ```
 //!
-//! Nothing else runs beside this loop, so the watchdog that it feeds is the life of the whole process.
+//! All of it runs on one thread, so the watchdog that the loop feeds is the life of the whole process.
 
 mod page;
 mod words;
 
+use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,12 +22,14 @@ use anyhow::Context as _;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
 
+use self::page::{Current, Server};
 use self::words::Words;
-use crate::config::Loopback;
 use crate::delivery::Delivery;
-use crate::exporter::Exporter;
+use crate::exporter::{Exporter, Pushed};
+use crate::settings::Loopback;
 use crate::stopping::Stopping;
 
 /// How long the last push may take.
@@ -49,44 +54,55 @@ pub type Reload<'a> = &'a mut dyn FnMut(&mut dyn FnMut(String)) -> anyhow::Resul
 
 /// The exporter as a service.
 pub struct Daemon {
-    exporter: Rc<Exporter>,
+    exporter: Current,
     delivery: Delivery,
     interval: Duration,
     listen: Option<Loopback>,
-    listener: Option<TcpListener>,
+    server: Option<Server>,
 }
 
-/// What woke the loop.
-enum Event {
-    Tick,
-    Feed,
-    Hangup,
-    Stop(&'static str),
+/// The signals that end us.
+struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    fn watch() -> anyhow::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: watch(terminate, "SIGTERM")?, interrupt: watch(interrupt, "SIGINT")? })
+    }
+
+    /// Waits for one of them, and returns its name.
+    async fn recv(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
 
 impl Daemon {
-    /// Takes what `plan` says, and binds the listener.
+    /// Takes what `plan` says, and binds the listener. Must be called in a [`tokio::task::LocalSet`].
     ///
     /// # Errors
     /// When the address is taken.
     pub async fn build(plan: Plan) -> anyhow::Result<Self> {
         let Plan { exporter, delivery, interval, listen } = plan;
-        let listener = match listen {
-            Some(address) => Some(bind(address).await?),
+        let exporter = Rc::new(RefCell::new(Rc::new(exporter)));
+        let server = match listen {
+            Some(address) => Some(Server::start(bind(address).await?, Rc::clone(&exporter))),
             None => None,
         };
-        let delivery = delivery.every(interval);
-        Ok(Self { exporter: Rc::new(exporter), delivery, interval, listen, listener })
+        Ok(Self { exporter, delivery: delivery.every(interval), interval, listen, server })
     }
 
-    /// Runs until SIGTERM or SIGINT. Must be run in a [`tokio::task::LocalSet`].
+    /// Runs until SIGTERM or SIGINT.
     ///
     /// # Errors
     /// When signals cannot be watched. A push that fails is told and the next one tried.
     pub async fn run(mut self, reload: Reload<'_>, say: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        let watch = |kind, name| signal(kind).with_context(|| format!("cannot watch for {name}"));
-        let mut terminate = watch(SignalKind::terminate(), "SIGTERM")?;
-        let mut interrupt = watch(SignalKind::interrupt(), "SIGINT")?;
+        let mut ends = Ends::watch()?;
         let mut hangup = watch(SignalKind::hangup(), "SIGHUP")?;
         let mut ticks = ticks(self.interval);
         // Twice in the time that systemd waits.
@@ -95,59 +111,83 @@ impl Daemon {
         let mut words = Words::default();
         say(format!("pushing to {} every {:?}", self.delivery.gateway(), self.interval));
         notify(&[NotifyState::Ready]);
-        loop {
-            match self.next(&mut ticks, &mut feeds, &mut hangup, &mut terminate, &mut interrupt).await {
-                // In the arm: never cut off halfway.
-                Event::Tick => self.push(&mut words, say).await,
-                Event::Feed => {}
-                Event::Hangup => {
+        let stopped_by = loop {
+            tokio::select! {
+                signal = ends.recv() => break signal,
+                _ = hangup.recv() => {
                     if self.reload(reload, say).await {
                         ticks = self::ticks(self.interval);
                     }
                 }
-                Event::Stop(signal) => {
-                    notify(&[NotifyState::Stopping]);
-                    say(format!("stopping on {signal}"));
-                    self.say_farewell(say).await;
-                    return Ok(());
+                _ = ticks.tick() => {
+                    if let Some(signal) = self.push(&mut feeds, &mut ends, &mut words, say).await {
+                        break signal;
+                    }
                 }
+                _ = feeds.tick() => {}
             }
             notify(&[NotifyState::Watchdog]);
-        }
+        };
+        notify(&[NotifyState::Stopping]);
+        say(format!("stopping on {stopped_by}"));
+        self.say_farewell(say).await;
+        Ok(())
     }
 
-    async fn next(
-        &self,
-        ticks: &mut Interval,
+    /// Pushes once, and feeds the watchdog meanwhile. A signal to stop cuts it short, and is returned.
+    async fn push(
+        &mut self,
         feeds: &mut Interval,
-        hangup: &mut Signal,
-        terminate: &mut Signal,
-        interrupt: &mut Signal,
-    ) -> Event {
-        tokio::select! {
-            _ = terminate.recv() => Event::Stop("SIGTERM"),
-            _ = interrupt.recv() => Event::Stop("SIGINT"),
-            _ = hangup.recv() => Event::Hangup,
-            _ = ticks.tick() => Event::Tick,
-            _ = feeds.tick() => Event::Feed,
-            () = page::serve(self.listener.as_ref(), &self.exporter) => Event::Feed,
+        ends: &mut Ends,
+        words: &mut Words,
+        say: &mut dyn FnMut(String),
+    ) -> Option<&'static str> {
+        let stop = CancellationToken::new();
+        self.delivery.stop_with(stop.clone());
+        let exporter = Rc::clone(&self.exporter.borrow());
+        let (mut warnings, mut stopped_by) = (Vec::new(), None);
+        let result = {
+            let warn = &mut |warning| warnings.push(warning);
+            let mut push = pin!(exporter.push_as(&mut self.delivery, Some(Stopping::No), warn));
+            loop {
+                tokio::select! {
+                    biased;
+                    result = &mut push => break result,
+                    signal = ends.recv(), if stopped_by.is_none() => {
+                        stopped_by = Some(signal);
+                        // It keeps what there is to be kept, and returns.
+                        stop.cancel();
+                    }
+                    _ = feeds.tick() => notify(&[NotifyState::Watchdog]),
+                }
+            }
+        };
+        // What was cut short has failed for no reason of its own.
+        if stopped_by.is_none() {
+            words.tell(warnings, result, say);
         }
+        stopped_by
     }
 
-    async fn push(&mut self, words: &mut Words, say: &mut dyn FnMut(String)) {
-        let mut warnings = Vec::new();
-        let warn = &mut |warning| warnings.push(warning);
-        let result = self.exporter.push_as(&mut self.delivery, Some(Stopping::No), warn).await;
-        words.tell(warnings, result, say);
-    }
-
+    /// Sends the last push, which nothing but its own limit cuts short.
     async fn say_farewell(&mut self, say: &mut dyn FnMut(String)) {
+        let limit = CancellationToken::new();
+        self.delivery.stop_with(limit.clone());
+        let exporter = Rc::clone(&self.exporter.borrow());
         let warn = &mut |_| ();
-        let push = self.exporter.push_as(&mut self.delivery, Some(Stopping::Yes), warn);
-        match tokio::time::timeout(FAREWELL, push).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => say(format!("warning: nobody was told of this stop: {error:#}")),
-            Err(_) => say(format!("warning: nobody was told of this stop: it took longer than {FAREWELL:?}")),
+        let mut push = pin!(exporter.push_as(&mut self.delivery, Some(Stopping::Yes), warn));
+        let result = tokio::select! {
+            biased;
+            result = &mut push => result,
+            () = sleep(FAREWELL) => {
+                limit.cancel();
+                push.await
+            }
+        };
+        match result {
+            Ok(Pushed::NotYet) => say(format!("warning: nobody was told of this stop within {FAREWELL:?}")),
+            Ok(_) => {}
+            Err(error) => say(format!("warning: nobody was told of this stop: {error:#}")),
         }
     }
 
@@ -169,11 +209,12 @@ impl Daemon {
         }
         let is_new = match plan {
             Ok(Plan { exporter, delivery, interval, listen }) => {
+                *self.exporter.borrow_mut() = Rc::new(exporter);
                 if listen != self.listen {
-                    self.listener = listener;
+                    self.server = listener.map(|listener| Server::start(listener, Rc::clone(&self.exporter)));
                 }
                 self.delivery = delivery.every(interval);
-                (self.exporter, self.interval, self.listen) = (Rc::new(exporter), interval, listen);
+                (self.interval, self.listen) = (interval, listen);
                 say(format!("read the configuration anew: pushing to {} every {interval:?}", self.delivery.gateway()));
                 true
             }
@@ -187,6 +228,10 @@ impl Daemon {
     }
 }
 
+fn watch(kind: SignalKind, name: &str) -> anyhow::Result<Signal> {
+    signal(kind).with_context(|| format!("cannot watch for {name}"))
+}
+
 /// Counts time as it passes for us, whatever the clock on the wall is set to. After a night asleep, or a push that took
 /// too long, the next tick comes at once and the others follow at their distance from it.
 fn ticks(every: Duration) -> Interval {
@@ -195,7 +240,8 @@ fn ticks(every: Duration) -> Interval {
     ticks
 }
 
-async fn bind(Loopback(address): Loopback) -> anyhow::Result<TcpListener> {
+async fn bind(listen: Loopback) -> anyhow::Result<TcpListener> {
+    let address = listen.address();
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 

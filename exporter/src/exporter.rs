@@ -1,5 +1,6 @@
 //! Collecting, and handing on what was collected.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use ::config::Environment;
@@ -8,22 +9,25 @@ use exposition::Families;
 use crate::buffer::Moment;
 use crate::collect;
 use crate::config::Config;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Taken};
+use crate::files::Files;
 use crate::gateway::PushError;
-use crate::host::Host;
 use crate::join::Joins;
 use crate::lock::Lock;
 use crate::state::State;
 use crate::stopping::Stopping;
+use crate::text;
 use crate::usage::{self, Reading};
 use crate::watch::Watches;
 
 /// What reads this host and remembers its last push.
 #[derive(Debug)]
 pub struct Exporter {
-    host: Host,
+    files: Files,
     /// `None` where there is no place for it: no home directory, and none configured.
     state: Option<State>,
+    /// What went with the last push of this process, once it is in the state file.
+    last: RefCell<Option<Reading>>,
     watches: Watches,
     joins: Joins,
 }
@@ -36,6 +40,28 @@ struct Collection {
     reading: Reading,
 }
 
+/// How a push went.
+#[derive(Debug)]
+pub enum Pushed {
+    /// The page is with the gateway.
+    Whole,
+    /// It is, but for the joined metrics: the gateway refused the page with them.
+    WithoutJoined(PushError),
+    /// This program was asked to stop before there was a page.
+    NotYet,
+}
+
+impl Pushed {
+    /// Returns the reason when the joined metrics are not with the gateway.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&PushError> {
+        match self {
+            Self::WithoutJoined(reason) => Some(reason),
+            Self::Whole | Self::NotYet => None,
+        }
+    }
+}
+
 impl Exporter {
     /// Takes from `config` what to read and where to keep the state. Touches nothing yet.
     #[must_use]
@@ -44,7 +70,7 @@ impl Exporter {
         let place = config.state.clone().or_else(|| state_place(environment, is_root));
         let watches = Watches::build(&config.watch, config.host(), environment, place.as_deref());
         let joins = Joins::build(&config.join, environment);
-        Self { host: config.host(), state: place.map(State::at), watches, joins }
+        Self { files: Files::of(config.host()), state: place.map(State::at), last: RefCell::default(), watches, joins }
     }
 
     /// Returns the page that a push would carry, and leaves no trace.
@@ -62,7 +88,7 @@ impl Exporter {
     pub async fn page(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<String> {
         let mut page = self.collect(stopping, warn).await?.page;
         stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
-        Ok(page.to_string())
+        Ok(text::of(&page))
     }
 
     /// Takes the lock that keeps two pushes of one state apart; `None` when another process has it.
@@ -77,7 +103,11 @@ impl Exporter {
     /// When the gateway did not take the page. A state file that cannot be written is only told to `warn`: the push
     /// has been made.
     pub async fn push(&self, delivery: &mut Delivery, warn: &mut dyn FnMut(String)) -> anyhow::Result<()> {
-        self.push_as(delivery, None, warn).await
+        let pushed = self.push_as(delivery, None, warn).await?;
+        if let Some(reason) = pushed.refusal() {
+            warn(format!("pushed without the joined metrics, because {reason}"));
+        }
+        Ok(())
     }
 
     /// Does as [`Exporter::push`], with a word on whether others follow: a service's pushes have one.
@@ -89,35 +119,36 @@ impl Exporter {
         delivery: &mut Delivery,
         stopping: Option<Stopping>,
         warn: &mut dyn FnMut(String),
-    ) -> anyhow::Result<()> {
-        let moment = Moment::now(&self.host);
-        let Collection { page, own, reading } = self.collect(stopping, warn).await?;
-        self.watches.remember(warn);
-        let finished = |mut page: Families, delivery: &Delivery| {
-            stopping.map_or(Ok(()), |stopping| stopping.describe(&mut page))?;
-            delivery.describe(&mut page)?;
-            anyhow::Ok(page.to_string())
+    ) -> anyhow::Result<Pushed> {
+        let moment = Moment::now(self.files.boot_id());
+        let collection = tokio::select! {
+            collection = self.collect(stopping, warn) => collection?,
+            () = delivery.stopped() => return Ok(Pushed::NotYet),
         };
-        let pushed = delivery.deliver(finished(page, delivery)?, moment, warn).await;
-        match (pushed, own) {
-            // A metric of a bot that has another type elsewhere in the fleet, for one. The host itself is alive.
-            (Err(error @ PushError::BadPage(_)), Some(own)) => {
-                warn(format!("pushed without the joined metrics, because {error}"));
-                delivery.deliver(finished(own, delivery)?, moment, warn).await?;
+        let Collection { mut page, mut own, reading } = collection;
+        self.watches.remember(warn);
+        delivery.open(warn);
+        for page in [Some(&mut page), own.as_mut()].into_iter().flatten() {
+            stopping.map_or(Ok(()), |stopping| stopping.describe(page))?;
+            delivery.describe(page)?;
+        }
+        let taken = delivery.deliver(page, own, moment, warn).await?;
+        if let Some(state) = &self.state {
+            match state.save(&reading) {
+                Ok(()) => *self.last.borrow_mut() = Some(reading),
+                Err(error) => warn(format!("the next push will not tell what was used since this one: {error:#}")),
             }
-            (pushed, _) => pushed?,
         }
-        if let Some(state) = &self.state
-            && let Err(error) = state.save(&reading)
-        {
-            warn(format!("the next push will not tell what was used since this one: {error:#}"));
-        }
-        Ok(())
+        Ok(match taken {
+            Taken::Whole => Pushed::Whole,
+            Taken::Own(reason) => Pushed::WithoutJoined(reason),
+        })
     }
 
     async fn collect(&self, stopping: Option<Stopping>, warn: &mut dyn FnMut(String)) -> anyhow::Result<Collection> {
-        let reading = Reading::take(&self.host);
-        let mut page = collect::collect(&collect::ALL, &self.host, warn)?;
+        self.files.look_anew();
+        let reading = Reading::take(&self.files);
+        let mut page = collect::collect(&collect::ALL, &self.files, warn)?;
         usage::add(&mut page, &reading, self.previous(warn).as_ref())?;
         page.gauge("noroshi_exporter_build_info", "A metric with a constant '1' value labeled by version.")?
             .add([("version", env!("CARGO_PKG_VERSION"))], 1.0)?;
@@ -128,8 +159,7 @@ impl Exporter {
         }
         self.watches.look(&mut page, warn).await;
         // Last: what others say gives way to what we have seen ourselves.
-        let own = self.joins.ask_anybody().then(|| page.clone());
-        self.joins.fetch(&mut page, warn).await;
+        let own = self.joins.fetch(&mut page, warn).await;
         Ok(Collection { page, own, reading })
     }
 
@@ -142,6 +172,10 @@ impl Exporter {
             );
             return None;
         };
+        // Whoever pushes holds the lock, so nobody else has written the file since.
+        if let Some(last) = &*self.last.borrow() {
+            return Some(last.clone());
+        }
         state.load().unwrap_or_else(|error| {
             warn(format!("this push does not tell what was used since the previous one: {error:#}"));
             None
@@ -169,8 +203,9 @@ mod tests {
 
     fn exporter(tree: &str, state: Option<PathBuf>) -> Exporter {
         Exporter {
-            host: recorded(tree),
+            files: Files::of(recorded(tree)),
             state: state.map(State::at),
+            last: RefCell::default(),
             watches: Watches::default(),
             joins: Joins::default(),
         }

@@ -3,143 +3,38 @@
 mod answer;
 mod backfill;
 mod connect;
+mod error;
 mod exchange;
 mod link;
+mod names;
+mod settings;
 mod target;
 mod tls;
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::config::{Environment, EnvironmentError, read_secret_file};
+use ::config::{Environment, read_secret_file};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use self::backfill::BackfillUrl;
+pub use self::error::{ConfigError, PushError, Refusal};
 pub use self::exchange::Parcel;
 pub use self::link::{Hold, Link};
-use self::target::{Choice, Scheme, Target};
-pub use self::target::{GatewayUrl, InvalidUrl};
-pub use self::tls::{Distrust, InvalidTrust};
+use self::names::{Names, OF_PUSHES};
+pub use self::settings::{Settings, StoreSettings};
+pub use self::target::{BackfillUrl, GatewayUrl};
+use self::target::{Choice, Target};
+pub use self::tls::InvalidTrust;
 pub(crate) use self::tls::{Trust, client_with, verifier};
-use crate::config::Config;
+use crate::origin::Scheme;
 
 /// Where a push goes when nobody said where.
 const DEFAULT_URL: &str = "https://localhost:9443/metrics/job/xserver-bot";
-
-/// Why no push can be tried with this configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A variable of the environment, or a file with a secret, cannot be used.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// The URL leads nowhere that takes a push.
-    #[error("{source_name}: {reason}")]
-    Url {
-        /// Who named it.
-        source_name: &'static str,
-        /// What is wrong with it.
-        reason: InvalidUrl,
-    },
-    /// A label of the group is named in two places.
-    #[error("{0}")]
-    TwoHomes(String),
-    /// Half of what Basic Auth needs.
-    #[error("{0}")]
-    HalfCredentials(&'static str),
-    /// The password would travel in the clear.
-    #[error("{0} is not encrypted, and a password must not travel over it; use https, or http only to this machine")]
-    PasswordInTheClear(String),
-    /// The certificates to trust cannot be had.
-    #[error(transparent)]
-    Trust(#[from] InvalidTrust),
-}
-
-/// Why a push was not taken. Each message says what to look at.
-#[derive(Debug, thiserror::Error)]
-pub enum PushError {
-    /// The gateway's name has no address.
-    #[error(
-        "cannot find the address of {host}: {error}; check the host name in PUSHGATEWAY_URL and this machine's DNS"
-    )]
-    UnknownHost {
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        error: io::Error,
-    },
-    /// Nobody listens.
-    #[error("{origin} refuses the connection: nothing listens on that port, or a firewall turns us away")]
-    ConnectionRefused {
-        /// Scheme, host and port.
-        origin: String,
-    },
-    /// No connection for another reason.
-    #[error("cannot connect to {origin}: {error}")]
-    Unreachable {
-        /// Scheme, host and port.
-        origin: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Time was up.
-    #[error("{origin} did not answer within {} while {doing}; check that it is up and that nothing on the way drops our packets", humantime(.timeout))]
-    TimedOut {
-        /// Scheme, host and port.
-        origin: String,
-        /// The bound on the whole push.
-        timeout: Duration,
-        /// What took so long.
-        doing: &'static str,
-    },
-    /// The server's certificate is not one to trust.
-    #[error("{0}")]
-    Distrusted(Distrust),
-    /// The handshake failed for another reason.
-    #[error("no TLS with {origin}: {reason}")]
-    Tls {
-        /// Scheme, host and port.
-        origin: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// What came back is no answer.
-    #[error("{origin} gave no answer in HTTP: {reason}")]
-    NoAnswer {
-        /// Scheme, host and port.
-        origin: String,
-        /// What came instead.
-        reason: String,
-    },
-    /// The gateway said no.
-    #[error("{0}")]
-    Rejected(String),
-    /// The gateway said no to this very page.
-    #[error("{0}")]
-    BadPage(String),
-    /// The gateway said no, and may say yes to the same page later.
-    #[error("{0}")]
-    NotNow(String),
-}
-
-impl PushError {
-    /// Returns whether the same push may be taken a moment later.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        !matches!(self, Self::Distrusted(_) | Self::Tls { .. } | Self::Rejected(_) | Self::BadPage(_))
-    }
-
-    /// Returns whether there was nobody to say no to the page.
-    #[must_use]
-    pub fn is_lack_of_a_way(&self) -> bool {
-        !matches!(self, Self::Rejected(_) | Self::BadPage(_))
-    }
-}
 
 /// A gateway, and all that is needed to push to it.
 pub struct Gateway {
@@ -149,6 +44,8 @@ pub struct Gateway {
     /// `None` for plain HTTP.
     tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
+    /// How all of this is called in the configuration.
+    names: &'static Names,
 }
 
 impl Gateway {
@@ -157,21 +54,22 @@ impl Gateway {
     /// # Errors
     /// When something is missing, contradicts itself or cannot be read.
     pub fn build(
-        config: &Config,
+        settings: &Settings,
         environment: &Environment,
         warn: &mut dyn FnMut(String),
     ) -> Result<Self, ConfigError> {
         let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let target = target(config, environment, &host_name)?;
-        let authorization = authorization(config, environment)?;
-        if authorization.is_some() && target.scheme == Scheme::Http && !target.is_loopback() {
+        let target = target(settings, environment, &host_name)?;
+        let authorization = authorization(settings, environment)?;
+        if authorization.is_some() && !target.server.is_tls() && !target.server.is_loopback() {
             return Err(ConfigError::PasswordInTheClear(target.origin()));
         }
-        let tls = match target.scheme {
+        let tls = match target.server.scheme {
             Scheme::Http => None,
-            Scheme::Https => Some(tls::client(&trust(config, environment, warn)?)?),
+            Scheme::Https => Some(tls::client(&trust(settings, environment, warn)?, OF_PUSHES.ca_file)?),
         };
-        Ok(Self { target, authorization, tls, timeout: config.timeout.as_duration() })
+        let timeout = settings.timeout.as_duration();
+        Ok(Self { target, authorization, tls, timeout, names: &OF_PUSHES })
     }
 
     /// Puts `page` in the place of what the gateway had of our group, once.
@@ -180,6 +78,12 @@ impl Gateway {
     /// When the gateway cannot be reached, is not who it should be, or does not take the page.
     pub async fn put(&self, page: String) -> Result<(), PushError> {
         exchange::once(self, Parcel::page(page)).await.map(drop)
+    }
+
+    /// Returns why a push ended before its answer came: this program was asked to stop.
+    #[must_use]
+    pub fn cut_short(&self) -> PushError {
+        PushError::CutShort { origin: self.target.origin() }
     }
 
     /// Returns the labels of the group that we push to.
@@ -196,16 +100,16 @@ impl fmt::Display for Gateway {
     }
 }
 
-fn target(config: &Config, environment: &Environment, host_name: &str) -> Result<Target, ConfigError> {
-    let job = Choice { configured: config.job.clone(), fallback: "host".to_owned() };
-    let instance = Choice { configured: config.instance.clone(), fallback: host_name.to_owned() };
+fn target(settings: &Settings, environment: &Environment, host_name: &str) -> Result<Target, ConfigError> {
+    let job = Choice { configured: settings.job.clone(), fallback: "host".to_owned() };
+    let instance = Choice { configured: settings.instance.clone(), fallback: host_name.to_owned() };
     if let Some(text) = environment.text("PUSHGATEWAY_URL")? {
         let url =
             GatewayUrl::try_from(text).map_err(|reason| ConfigError::Url { source_name: "PUSHGATEWAY_URL", reason })?;
         // The environment wins over the file, also label by label.
         return Ok(url.target(&job, &instance));
     }
-    if let Some(url) = &config.url {
+    if let Some(url) = &settings.url {
         for (label, setting) in [("job", &job.configured), ("instance", &instance.configured)] {
             if setting.is_some() && url.names(label) {
                 return Err(ConfigError::TwoHomes(format!(
@@ -223,9 +127,9 @@ fn target(config: &Config, environment: &Environment, host_name: &str) -> Result
 }
 
 /// Returns the header for Basic Auth, or nothing when neither name nor password is set.
-fn authorization(config: &Config, environment: &Environment) -> Result<Option<HeaderValue>, ConfigError> {
-    let user = environment.text("PUSHGATEWAY_USER")?.or_else(|| config.user.clone());
-    let password = match (environment.secret("PUSHGATEWAY_PASSWORD")?, &config.password_file) {
+fn authorization(settings: &Settings, environment: &Environment) -> Result<Option<HeaderValue>, ConfigError> {
+    let user = environment.text("PUSHGATEWAY_USER")?.or_else(|| settings.user.clone());
+    let password = match (environment.secret("PUSHGATEWAY_PASSWORD")?, &settings.password_file) {
         (Some(password), _) => Some(password),
         (None, Some(file)) => Some(read_secret_file(file)?),
         (None, None) => None,
@@ -254,9 +158,9 @@ fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, ConfigError
     Ok(header)
 }
 
-fn trust(config: &Config, environment: &Environment, warn: &mut dyn FnMut(String)) -> Result<Trust, ConfigError> {
-    let ca_file = environment.path("PUSHGATEWAY_CACERT").or_else(|| config.ca_file.clone());
-    if environment.switch("PUSHGATEWAY_INSECURE")?.unwrap_or(config.insecure) {
+fn trust(settings: &Settings, environment: &Environment, warn: &mut dyn FnMut(String)) -> Result<Trust, ConfigError> {
+    let ca_file = environment.path("PUSHGATEWAY_CACERT").or_else(|| settings.ca_file.clone());
+    if environment.switch("PUSHGATEWAY_INSECURE")?.unwrap_or(settings.insecure) {
         warn(
             "PUSHGATEWAY_INSECURE is on: whoever answers gets this push and the password, since nobody looks at a \
               certificate; name the gateway's in PUSHGATEWAY_CACERT instead"
@@ -265,10 +169,6 @@ fn trust(config: &Config, environment: &Environment, warn: &mut dyn FnMut(String
         return Ok(Trust::Anybody);
     }
     Ok(ca_file.map_or(Trust::System, Trust::Pinned))
-}
-
-fn humantime(duration: &Duration) -> String {
-    format!("{duration:?}")
 }
 
 #[cfg(test)]

@@ -25,31 +25,7 @@ impl Default for Host {
     }
 }
 
-impl Host {
-    /// Reads a file below procfs.
-    ///
-    /// # Errors
-    /// When it cannot be read; the error names it.
-    pub fn read_proc(&self, file: &str) -> anyhow::Result<String> {
-        read(&self.procfs.join(file))
-    }
-
-    /// Reads a file below procfs that not every kernel has; `None` where there is none.
-    ///
-    /// # Errors
-    /// When it is there and cannot be read.
-    pub fn read_proc_if_any(&self, file: &str) -> anyhow::Result<Option<String>> {
-        read_if_any(&self.procfs.join(file))
-    }
-}
-
-/// Reads a file of the kernel's. A device may bear a name that is no UTF-8: what is odd about it is replaced.
-pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Reads a file that need not be there.
+/// Reads a file that need not be there. A device may bear a name that is no UTF-8: what is odd about it is replaced.
 pub(crate) fn read_if_any(path: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
@@ -58,7 +34,8 @@ pub(crate) fn read_if_any(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn is_absence(error: &std::io::Error) -> bool {
+/// Returns whether there is no such file, or none that this kernel has an answer for.
+pub(crate) fn is_absence(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
         || error.raw_os_error() == Some(NOT_SUPPORTED)
 }

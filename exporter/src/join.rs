@@ -17,7 +17,6 @@ mod source;
 mod textfile;
 mod url;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,12 +27,13 @@ use tokio::task::JoinSet;
 pub use self::config::{Config, Metrics};
 use self::merge::Joined;
 use self::source::Source;
+use self::textfile::Directory;
 pub use self::url::{InvalidUrl, MetricsUrl};
 
 /// Everything that is joined to the host's page.
 #[derive(Debug, Default)]
 pub struct Joins {
-    textfile: Option<PathBuf>,
+    textfile: Option<Directory>,
     sources: Vec<Arc<Source>>,
 }
 
@@ -55,19 +55,18 @@ impl Joins {
             let taken = |name: &str| name == TEXTFILE || sources.iter().any(|source| source.name == name);
             sources.push(Arc::new(Source::build(metrics, bot.as_deref(), taken)));
         }
-        Self { textfile: config.textfile.clone(), sources }
+        Self { textfile: config.textfile.clone().map(Directory::at), sources }
     }
 
-    /// Returns whether there is anybody to ask.
-    #[must_use]
-    pub fn ask_anybody(&self) -> bool {
-        self.textfile.is_some() || !self.sources.is_empty()
-    }
-
-    /// Puts onto `page` what the others say, and how that went. What is left out is told to `warn`, in words.
+    /// Puts onto `page` what the others say, and how that went. What is left out is told to `warn`, in words. Returns the page
+    /// as it is without them, for a gateway that refuses what they say; nothing when there is nobody to ask.
     ///
     /// The host's own metrics must be on `page` by now: they have the older right to their names.
-    pub async fn fetch(&self, page: &mut Families, warn: &mut dyn FnMut(String)) {
+    pub async fn fetch(&self, page: &mut Families, warn: &mut dyn FnMut(String)) -> Option<Families> {
+        if self.textfile.is_none() && self.sources.is_empty() {
+            return None;
+        }
+        let mut without = page.clone();
         let mut fetches = JoinSet::new();
         for (place, source) in self.sources.iter().enumerate() {
             let source = Arc::clone(source);
@@ -76,7 +75,12 @@ impl Joins {
                 (place, source.fetch().await, began.elapsed())
             });
         }
-        let mut outcomes: Vec<Outcome> = self.textfile.iter().map(|directory| read(directory, page, warn)).collect();
+        let mut outcomes = Vec::with_capacity(self.sources.len() + 1);
+        if let Some(directory) = &self.textfile {
+            let began = Instant::now();
+            let (succeeded, joined) = directory.read().await.join(page, warn);
+            outcomes.push(Outcome { source: TEXTFILE.to_owned(), succeeded, joined, took: began.elapsed() });
+        }
         let mut answers: Vec<_> = self.sources.iter().map(|_| None).collect();
         while let Some(fetched) = fetches.join_next().await {
             if let Ok((place, answer, took)) = fetched {
@@ -93,19 +97,25 @@ impl Joins {
             });
             outcomes.push(Outcome { source: source.name.clone(), succeeded, joined, took });
         }
-        if let Err(error) = tell(&outcomes, page) {
+        let told = tell(&outcomes, page);
+        // Should that page be the one that is taken, none of it is in the push.
+        let refused: Vec<_> = outcomes.into_iter().map(Outcome::refused).collect();
+        if let Err(error) = told.and_then(|()| tell(&refused, &mut without)) {
             warn(format!("nothing tells how it went with the joined metrics: {error}"));
         }
+        Some(without)
     }
 }
 
 /// The name of the directory among the sources.
 const TEXTFILE: &str = "textfile";
 
-fn read(directory: &Path, page: &mut Families, warn: &mut dyn FnMut(String)) -> Outcome {
-    let began = Instant::now();
-    let (succeeded, joined) = textfile::join(directory, page, warn);
-    Outcome { source: TEXTFILE.to_owned(), succeeded, joined, took: began.elapsed() }
+impl Outcome {
+    /// Returns what came of it when the gateway does not take it.
+    fn refused(self) -> Self {
+        let Joined { series, left_out } = self.joined;
+        Self { succeeded: false, joined: Joined { series: 0, left_out: left_out + series }, ..self }
+    }
 }
 
 /// Puts onto `page` how it went.

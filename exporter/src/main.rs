@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 /// Builds everything before the first byte leaves: what is wrong with the configuration stops us here.
 fn push(places: Places, check: bool, splay: Option<Duration>, environment: &Environment) -> Result<(), Failure> {
     let config = load(places)?;
-    let mut delivery = Delivery::build(&config, environment, &mut warn).map_err(Failure::configuration)?;
+    let mut delivery = Delivery::build(&config.delivery(), environment, &mut warn).map_err(Failure::configuration)?;
     if check {
         return say(&format!("the configuration holds: a push goes to {}\n", delivery.gateway()));
     }
@@ -82,7 +82,7 @@ impl Paced {
     fn plan(&self, environment: &Environment, warn: &mut dyn FnMut(String)) -> anyhow::Result<Plan> {
         let config = self.places.clone().over(config::section::load("exporter", self.places.config.as_deref())?);
         Ok(Plan {
-            delivery: Delivery::build(&config, environment, warn)?,
+            delivery: Delivery::build(&config.delivery(), environment, warn)?,
             exporter: Exporter::build(&config, environment),
             interval: self.interval.unwrap_or(config.interval).as_duration(),
             listen: self.listen.or(config.listen),

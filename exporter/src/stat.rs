@@ -3,8 +3,6 @@
 
 use anyhow::{Context as _, bail};
 
-use crate::host::Host;
-
 /// `USER_HZ`: 100 on every architecture that we are built for, whatever the kernel's own tick is.
 pub const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -55,15 +53,11 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Reads the file on `host`.
+    /// Reads the file's text.
     ///
     /// # Errors
-    /// When it cannot be read, or a line of it is not what it should be.
-    pub fn read(host: &Host) -> anyhow::Result<Self> {
-        Self::parse(&host.read_proc("stat")?)
-    }
-
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    /// When a line of it is not what it should be.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut stat = Self::default();
         let mut has_total = false;
         for line in text.lines() {

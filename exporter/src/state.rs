@@ -126,10 +126,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::collect::tests::recorded;
+    use crate::files::Files;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn reading() -> Reading {
-        Reading::take(&recorded("small-vps"))
+        Reading::take(&Files::of(recorded("small-vps")))
     }
 
     #[test]

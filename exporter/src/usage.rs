@@ -25,8 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::cpu::Cpu;
 use self::disks::Disks;
 use self::network::Network;
-use crate::host::Host;
-use crate::stat::Stat;
+use crate::files::Files;
 
 /// A host's counters at one moment, and the boot that they count from.
 ///
@@ -49,11 +48,10 @@ pub struct Reading {
 impl Reading {
     /// Reads the counters of `host`.
     #[must_use]
-    pub fn take(host: &Host) -> Self {
-        let stat = Stat::read(host).ok();
-        let boot_id = host.read_proc_if_any("sys/kernel/random/boot_id").ok().flatten().unwrap_or_default();
+    pub fn take(host: &Files) -> Self {
+        let stat = host.stat().ok();
         Self {
-            boot_id: boot_id.trim().to_owned(),
+            boot_id: host.boot_id().to_owned(),
             boot_time: stat.as_ref().and_then(|stat| stat.boot_time).unwrap_or_default(),
             since_boot: since_boot(),
             cpu: stat.map(|stat| Cpu::from(stat.total)),
@@ -118,7 +116,7 @@ mod tests {
             boot_id: boot_id.into(),
             boot_time,
             since_boot: Duration::from_secs(seconds),
-            ..Reading::take(&recorded("small-vps"))
+            ..Reading::take(&Files::of(recorded("small-vps")))
         }
     }
 
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_source_is_read_and_kept() {
-        let reading = Reading::take(&recorded("small-vps"));
+        let reading = Reading::take(&Files::of(recorded("small-vps")));
         assert_eq!(reading.boot_id, "19416d67-4067-4226-94a7-088789753e8c");
         let kept: Reading = serde_json::from_str(&serde_json::to_string(&reading).unwrap()).unwrap();
         assert_eq!(kept, reading);

@@ -14,13 +14,13 @@
 //! other `node_*` series by labels.
 
 mod address;
-mod aside;
 mod bot;
 mod config;
 mod fetch;
 mod heartbeat;
 mod labels;
 mod memory;
+mod pattern;
 mod probe;
 mod processes;
 mod reply;
@@ -35,7 +35,6 @@ use std::time::Duration;
 use ::config::Environment;
 use exposition::Families;
 
-use self::aside::Aside;
 use self::bot::Health;
 use self::config::{Bot, Heartbeat, Process, UnitName};
 pub use self::config::{Config, Timeout};
@@ -45,6 +44,7 @@ use self::processes::Look;
 use self::together::all;
 use self::trust::Trusts;
 use self::units::Systemctl;
+use crate::aside::Aside;
 use crate::host::Host;
 
 /// How long a pass over /proc may take. A process whose memory the kernel has locked lets nobody read its command line.
@@ -73,6 +73,9 @@ pub struct Watches {
 /// What a kind of watch has for the page.
 type Result = anyhow::Result<Families>;
 
+/// The same, and what is to be said of single watches that could not be looked at.
+type Partly = (Result, Vec<String>);
+
 impl Watches {
     /// Takes from `config` what to watch. Touches nothing yet.
     ///
@@ -96,11 +99,11 @@ impl Watches {
         }
     }
 
-    /// Looks at everything at once, and puts onto `page` what it saw. A kind of watch that could not be looked at is left
-    /// out with a word to `warn`, and `noroshi_exporter_watch_success` says 0 for it.
+    /// Looks at everything at once, and puts onto `page` what it saw. What could not be looked at is left out with a word to
+    /// `warn`, and `noroshi_exporter_watch_success` says 0 for its kind.
     pub async fn look(&self, page: &mut Families, warn: &mut dyn FnMut(String)) {
         self.probes.iter().for_each(|probe| probe.prepare(&self.trusts));
-        if self.bots.iter().any(|bot| bot.health.is_tls) {
+        if self.bots.iter().any(|bot| bot.health.server.is_tls()) {
             self.trusts.prepare(None, false);
         }
         let mut said = Vec::new();
@@ -108,21 +111,24 @@ impl Watches {
             tokio::join!(self.processes(), self.units(), self.probes(), self.heartbeats(), self.bots(),);
         let (probes, untrusting) = probes;
         said.extend(untrusting);
-        let kinds = [
-            ("processes", !self.processes.is_empty(), processes),
-            ("units", !self.units.is_empty(), units),
-            ("probes", !self.probes.is_empty(), probes),
+        let kinds: [(&str, bool, Partly); 5] = [
+            ("processes", !self.processes.is_empty(), (processes, Vec::new())),
+            ("units", !self.units.is_empty(), (units, Vec::new())),
+            // A server whose certificates we cannot judge was looked at, and has failed.
+            ("probes", !self.probes.is_empty(), (probes, Vec::new())),
             ("heartbeats", !self.heartbeats.is_empty(), heartbeats),
-            ("bots", !self.bots.is_empty(), bots),
+            ("bots", !self.bots.is_empty(), (bots, Vec::new())),
         ];
-        for (kind, _, result) in kinds.into_iter().filter(|(_, is_asked, _)| *is_asked) {
+        for (kind, _, (result, troubles)) in kinds.into_iter().filter(|(_, is_asked, _)| *is_asked) {
             let result = result.and_then(|own| Ok(page.append(own)?));
+            let is_whole = result.is_ok() && troubles.is_empty();
+            said.extend(troubles);
             if let Err(error) = &result {
                 said.push(format!("what is watched of {kind} is left out of this push: {error:#}"));
             }
             let success = page
                 .gauge("noroshi_exporter_watch_success", "Whether this kind of watch could be looked at for this push.")
-                .and_then(|family| family.add([("watch", kind)], f64::from(u8::from(result.is_ok()))).map(drop));
+                .and_then(|family| family.add([("watch", kind)], f64::from(u8::from(is_whole))).map(drop));
             said.extend(success.err().map(|error| error.to_string()));
         }
         said.into_iter().for_each(warn);
@@ -143,7 +149,9 @@ impl Watches {
             return Ok(Families::new());
         }
         let (host, watches) = (self.host.clone(), Arc::clone(&self.processes));
-        let look = self.scanning.run(SCAN_TIMEOUT, move || Look::take(&host, &watches)).await??;
+        // Kept to the end: looks go into the totals in the order in which they were taken.
+        let look = self.scanning.run(SCAN_TIMEOUT, move || Look::take(&host, &watches)).await?;
+        let look = look.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
         self.memory().with_totals(|totals| look.write(&self.processes, self.bot.as_deref(), totals))
     }
 
@@ -151,7 +159,7 @@ impl Watches {
         if self.units.is_empty() { Ok(Families::new()) } else { self.systemctl.show(&self.units).await }
     }
 
-    async fn probes(&self) -> (Result, Vec<String>) {
+    async fn probes(&self) -> Partly {
         let looks = self.probes.iter().map(|probe| probe.look(&self.trusts)).collect();
         let replies = all(looks).await;
         let mut said = Vec::new();
@@ -161,13 +169,18 @@ impl Watches {
         (probe::write(&self.probes, &replies, self.bot.as_deref()), said)
     }
 
-    async fn heartbeats(&self) -> Result {
+    async fn heartbeats(&self) -> Partly {
         if self.heartbeats.is_empty() {
-            return Ok(Families::new());
+            return (Ok(Families::new()), Vec::new());
         }
         let heartbeats = Arc::clone(&self.heartbeats);
-        let ages = self.ageing.run(HEARTBEATS_TIMEOUT, move || heartbeat::ages(&heartbeats)).await?;
-        heartbeat::write(&self.heartbeats, &ages, self.bot.as_deref())
+        match self.ageing.run(HEARTBEATS_TIMEOUT, move || heartbeat::ages(&heartbeats)).await {
+            Ok(ages) => (
+                heartbeat::write(&self.heartbeats, &ages, self.bot.as_deref()),
+                heartbeat::troubles(&self.heartbeats, &ages),
+            ),
+            Err(error) => (Err(error), Vec::new()),
+        }
     }
 
     async fn bots(&self) -> Result {

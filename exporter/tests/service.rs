@@ -202,6 +202,55 @@ fn a_scraper_gets_the_page_from_this_machine() {
     assert!(ask("/").starts_with("HTTP/1.1 404 "));
 }
 
+/// A gateway that takes the first connection and never says a word, until it is told to.
+fn silent_at_first() -> (String, Receiver<Push>, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let own = listener.try_clone().unwrap();
+    let (sender, pushes) = channel();
+    thread::spawn(move || {
+        let _silent = own.accept().unwrap();
+        // The connection is made and its request sent: now the push is under way.
+        let _ = sender.send(Push { connection: 0, page: String::new() });
+        for (connection, stream) in own.incoming().enumerate() {
+            take(connection + 1, stream.unwrap(), &sender);
+        }
+    });
+    (url, pushes, listener)
+}
+
+#[test]
+fn a_scraper_does_not_wait_for_a_push_under_way() {
+    let (url, pushes, _listener) = silent_at_first();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let service = Service::start(&format!("  url: {url}\n  listen: 127.0.0.1:{port}\n  timeout: 1h\n  interval: 2h\n"));
+    service.tells("READY=1");
+    pushes.recv_timeout(PATIENCE).unwrap();
+
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("\nnode_load1 "), "{page}");
+    assert_eq!(pushes.try_iter().count(), 0, "the push is still under way");
+    // And the watchdog is fed meanwhile.
+    (0..3).for_each(|_| drop(service.tells("WATCHDOG=1")));
+}
+
+#[test]
+fn a_stop_cuts_a_long_push_short_and_the_last_one_is_sent() {
+    let (url, pushes, _listener) = silent_at_first();
+    let mut service = Service::start(&format!("  url: {url}\n  timeout: 1h\n  interval: 2h\n"));
+    service.tells("READY=1");
+    pushes.recv_timeout(PATIENCE).unwrap();
+    service.signal(Signal::TERM);
+    let last = pushes.recv_timeout(PATIENCE).unwrap();
+    assert!(last.page.contains("\nnoroshi_exporter_stopping 1\n"), "{}", last.page);
+    assert_eq!(service.child.wait().unwrap().code(), Some(0), "{}", service.log());
+    assert!(!service.log().contains("warning"), "{}", service.log());
+}
+
 #[test]
 fn a_push_beside_a_service_leaves_quietly_and_a_second_service_with_a_word() {
     let (url, pushes) = gateway();

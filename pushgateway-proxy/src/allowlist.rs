@@ -1,4 +1,4 @@
-//! Who may knock at all: addresses and ranges.
+//! Who may knock at all, as an operator writes it: addresses, ranges and names.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,8 +17,10 @@ pub struct Range(IpNet);
 /// Why a text is no [`Range`].
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum RangeError {
-    /// Neither an address nor a range.
-    #[error("`{0}` is neither an address (203.0.113.7) nor a range (172.16.0.0/12)")]
+    /// None of the three.
+    #[error(
+        "`{0}` is neither an address (203.0.113.7), nor a range (172.16.0.0/12), nor a full host name (dyn.example.org)"
+    )]
     NotARange(String),
     /// The address has bits that the prefix does not cover.
     #[error("`{given}` has bits beyond its prefix; write {range} for the range or {host} for the one address")]
@@ -75,17 +77,92 @@ fn unmapped(range: IpNet) -> IpNet {
     range
 }
 
-/// The addresses that may knock. Everyone else is told so, and nothing more.
+impl Range {
+    /// Returns whether `address` lies within.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+/// A line of the allowlist.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Entry {
+    /// Addresses.
+    Range(Range),
+    /// The name of a host whose address changes; it is asked for again and again.
+    Name(String),
+}
+
+impl FromStr for Entry {
+    type Err = RangeError;
+
+    fn from_str(text: &str) -> Result<Self, RangeError> {
+        let text = text.trim();
+        if is_host_name(text) { Ok(Self::Name(text.to_ascii_lowercase())) } else { text.parse().map(Self::Range) }
+    }
+}
+
+impl TryFrom<String> for Entry {
+    type Error = RangeError;
+
+    fn try_from(text: String) -> Result<Self, RangeError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range(range) => range.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A full name, as `dyn.example.org`: what has no dot or ends in a number is more likely a mistyped address.
+fn is_host_name(text: &str) -> bool {
+    let labels: Vec<&str> = text.split('.').collect();
+    let is_label = |label: &&str| {
+        let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..64).contains(&label.len())
+            && label.bytes().all(is_inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() < 254
+        && labels.len() > 1
+        && labels.iter().all(is_label)
+        && labels
+            .last()
+            .is_some_and(|last| last.bytes().any(|byte| byte.is_ascii_alphabetic()) && !last.starts_with("0x"))
+}
+
+/// Who may knock. Everyone else is told so, and nothing more.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Allowlist(Vec<Range>);
+pub struct Allowlist(Vec<Entry>);
 
 impl Allowlist {
-    /// Returns whether `client` may knock.
+    /// Reads the lines of a file: one address, range or name each, with blank lines and `#` comments between them.
+    ///
+    /// # Errors
+    /// With the number of the first line that is none of these.
+    pub fn parse(text: &str) -> Result<Self, (usize, RangeError)> {
+        let lines = text.trim_start_matches('\u{feff}').lines().zip(1..);
+        let lines = lines.map(|(line, number)| (line.split('#').next().unwrap_or_default().trim(), number));
+        lines
+            .filter(|(line, _)| !line.is_empty())
+            .map(|(line, number)| line.parse().map_err(|error| (number, error)))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Returns the lines.
     #[must_use]
-    pub fn allows(&self, client: IpAddr) -> bool {
-        let client = client.to_canonical();
-        self.0.iter().any(|range| range.0.contains(&client))
+    pub fn entries(&self) -> &[Entry] {
+        &self.0
     }
 
     /// Returns whether nobody may knock, which is never what was meant.
@@ -100,21 +177,21 @@ impl Default for Allowlist {
     fn default() -> Self {
         ["127.0.0.1/32", "::1/128", "172.16.0.0/12"]
             .into_iter()
-            .map(|range| range.parse().expect("the ranges written here are ranges"))
+            .map(|range| Entry::Range(range.parse().expect("the ranges written here are ranges")))
             .collect()
     }
 }
 
-impl FromIterator<Range> for Allowlist {
-    fn from_iter<I: IntoIterator<Item = Range>>(ranges: I) -> Self {
-        Self(ranges.into_iter().collect())
+impl FromIterator<Entry> for Allowlist {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
     }
 }
 
 impl fmt::Display for Allowlist {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, range) in self.0.iter().enumerate() {
-            write!(f, "{}{range}", if index == 0 { "" } else { ", " })?;
+        for (index, entry) in self.0.iter().enumerate() {
+            write!(f, "{}{entry}", if index == 0 { "" } else { ", " })?;
         }
         Ok(())
     }
@@ -124,52 +201,61 @@ impl fmt::Display for Allowlist {
 mod tests {
     use super::*;
 
-    fn list(ranges: &[&str]) -> Allowlist {
-        ranges.iter().map(|range| range.parse().unwrap()).collect()
-    }
-
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn the_default_is_this_machine_and_the_networks_of_docker() {
-        let allowlist = Allowlist::default();
-        for inside in ["127.0.0.1", "::1", "172.16.0.1", "172.31.255.255", "::ffff:127.0.0.1"] {
-            assert!(allowlist.allows(ip(inside)), "{inside}");
-        }
-        for outside in ["127.0.0.2", "172.32.0.1", "172.15.255.255", "10.0.0.1", "192.168.1.1", "::2", "203.0.113.7"] {
-            assert!(!allowlist.allows(ip(outside)), "{outside}");
-        }
+    fn range(text: &str) -> Range {
+        text.parse().unwrap()
     }
 
     #[test]
     fn an_ipv4_peer_on_an_ipv6_socket_is_an_ipv4_peer() {
-        for range in ["203.0.113.0/24", "::ffff:203.0.113.0/120"] {
-            assert!(list(&[range]).allows(ip("::ffff:203.0.113.7")), "{range}");
-            assert!(list(&[range]).allows(ip("203.0.113.7")), "{range}");
-            assert!(!list(&[range]).allows(ip("203.0.114.7")), "{range}");
+        for text in ["203.0.113.0/24", "::ffff:203.0.113.0/120"] {
+            assert!(range(text).contains(ip("::ffff:203.0.113.7")), "{text}");
+            assert!(range(text).contains(ip("203.0.113.7")), "{text}");
+            assert!(!range(text).contains(ip("203.0.114.7")), "{text}");
         }
     }
 
     #[test]
     fn a_bare_address_is_that_address_alone() {
-        assert!(list(&["203.0.113.7"]).allows(ip("203.0.113.7")));
-        assert!(!list(&["203.0.113.7"]).allows(ip("203.0.113.8")));
-        assert!(list(&["2001:db8::1"]).allows(ip("2001:db8::1")));
-        assert!(!list(&["2001:db8::1"]).allows(ip("2001:db8::2")));
-        assert!(!list(&[]).allows(ip("127.0.0.1")));
+        assert!(range("203.0.113.7").contains(ip("203.0.113.7")));
+        assert!(!range("203.0.113.7").contains(ip("203.0.113.8")));
+        assert!(range("2001:db8::1").contains(ip("2001:db8::1")));
+        assert!(!range("2001:db8::1").contains(ip("2001:db8::2")));
     }
 
     #[test]
     fn what_is_no_range_is_said_with_the_way_out() {
-        let error = |text: &str| text.parse::<Range>().unwrap_err().to_string();
+        let error = |text: &str| text.parse::<Entry>().unwrap_err().to_string();
         assert_eq!(
             error("10.1.2.3/8"),
             "`10.1.2.3/8` has bits beyond its prefix; write 10.0.0.0/8 for the range or 10.1.2.3 for the one address"
         );
-        for text in ["", "localhost", "1.2.3", "1.2.3.4/33", "::1/129", "1.2.3.4/-1", "1.2.3.4/", "0x7f.0.0.1"] {
+        for text in [
+            "",
+            "localhost",
+            "1.2.3",
+            "1.2.3.4/33",
+            "::1/129",
+            "1.2.3.4/-1",
+            "1.2.3.4/",
+            "0x7f.0.0.1",
+            "a..b",
+            "-a.b",
+            "a b.c",
+        ] {
             assert!(error(text).contains("is neither an address"), "{text}: {}", error(text));
         }
+    }
+
+    #[test]
+    fn a_file_has_one_entry_a_line() {
+        let list = Allowlist::parse("# homes\r\n\n203.0.113.7 # web-1\nDyn.Example.org\n10.0.0.0/8\n").unwrap();
+        assert_eq!(list.to_string(), "203.0.113.7/32, dyn.example.org, 10.0.0.0/8");
+        let (line, error) = Allowlist::parse("10.0.0.0/8\n10.0.0.1 10.0.0.2\n").unwrap_err();
+        assert_eq!((line, error), (2, RangeError::NotARange("10.0.0.1 10.0.0.2".into())));
+        assert!(Allowlist::parse("# nobody\n").unwrap().is_empty());
     }
 }

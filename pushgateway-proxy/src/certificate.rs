@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::ServerConfig;
+use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use tracing::warn;
-use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
+
+use crate::client_certificates::{CertificateMode, CertificateUser, ClientCertificates};
 
 /// What a TLS listener needs, checked.
 #[derive(Debug)]
@@ -93,29 +97,43 @@ fn advice(error: &std::io::Error) -> &'static str {
 }
 
 impl Certificate {
-    /// Reads certificate and key and holds them against each other and the clock.
+    /// Reads certificate and key and holds them against each other and the clock; and the authorities of `clients`.
     ///
     /// # Errors
-    /// When either cannot be read or is not PEM, they are no pair, or the certificate has expired.
-    pub fn load(cert: &Path, key: &Path) -> Result<Self, CertificateError> {
+    /// When one cannot be read or is not PEM, they are no pair, or the certificate has expired.
+    pub fn load(cert: &Path, key: &Path, clients: Option<&ClientCertificates>) -> Result<Self, CertificateError> {
         let chain = read_chain(cert)?;
         let private = read_key(key)?;
         let expires = check_validity(cert, &chain, SystemTime::now())?;
         warn_of_readers(key);
 
         let unusable = |source| CertificateError::Unusable { cert: cert.to_owned(), key: key.to_owned(), source };
-        let mut tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(unusable)?
-            .with_no_client_auth()
-            .with_single_cert(chain, private)
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => {
-                    CertificateError::NotAPair { cert: cert.to_owned(), key: key.to_owned() }
-                }
-                other => unusable(other),
-            })?;
+        let provider = Arc::new(default_provider());
+        let versions =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&[&TLS13, &TLS12]);
+        let versions = versions.map_err(unusable)?;
+        let identified = match clients {
+            None => versions.with_no_client_auth(),
+            Some(clients) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(read_roots(&clients.ca)?, provider);
+                let verifier = match clients.mode {
+                    CertificateMode::Required => verifier,
+                    CertificateMode::Optional => verifier.allow_unauthenticated(),
+                };
+                let refused = |_| not_pem("client authority", &clients.ca, "holds no certificate that can sign others");
+                versions.with_client_cert_verifier(verifier.build().map_err(refused)?)
+            }
+        };
+        let mut tls = identified.with_single_cert(chain, private).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                CertificateError::NotAPair { cert: cert.to_owned(), key: key.to_owned() }
+            }
+            other => unusable(other),
+        })?;
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // New with each certificate: a ticket bears the client's certificate too, and its authority may have changed.
+        tls.ticketer = Ticketer::new().map_err(unusable)?;
+        tls.send_tls13_tickets = 1;
         Ok(Self { tls: Arc::new(tls), expires })
     }
 
@@ -124,6 +142,35 @@ impl Certificate {
     pub fn expires_timestamp(&self) -> i64 {
         self.expires.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
+}
+
+/// Returns who the bearer of the client's certificate is, as `by` says.
+#[must_use]
+pub fn certificate_user(tls: &ServerConnection, by: CertificateUser) -> Option<Arc<str>> {
+    let own = tls.peer_certificates()?.first()?;
+    let (_, own) = X509Certificate::from_der(own).ok()?;
+    let name = match by {
+        CertificateUser::None => return None,
+        CertificateUser::CommonName => own.subject().iter_common_name().next()?.as_str().ok()?.to_owned(),
+        CertificateUser::DnsName => {
+            let names = own.subject_alternative_name().ok()??.value.general_names.iter();
+            names
+                .filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None })
+                .next()?
+                .to_owned()
+        }
+    };
+    // A name goes into logs and metrics.
+    let is_name = !name.is_empty() && name.len() <= 255 && !name.chars().any(char::is_control);
+    is_name.then(|| Arc::from(name))
+}
+
+fn read_roots(path: &Path) -> Result<Arc<RootCertStore>, CertificateError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_chain(path)? {
+        roots.add(certificate).map_err(|_| not_pem("client authority", path, "holds what is no certificate"))?;
+    }
+    Ok(Arc::new(roots))
 }
 
 /// Reads the certificates in the PEM file at `path`, the server's own first.

@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command, Parser};
 use config::SectionError;
 
-use crate::allowlist::Range;
+use crate::allowlist::Entry;
 use crate::config::Config;
 use crate::upstream::{UpstreamUrl, UpstreamUrlError};
 
@@ -26,7 +26,7 @@ pub struct Cli {
     /// Where /metrics, /-/healthy and /-/ready are, without TLS [default: 127.0.0.1:9444]
     #[arg(long, env = "NOROSHI_PROXY_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
-    /// The Pushgateway, with its path prefix if it has one [default: http://127.0.0.1:9091]
+    /// The Pushgateway, with its path prefix if it has one, or VictoriaMetrics' /api/v1/import/prometheus [default: http://127.0.0.1:9091]
     #[arg(long, env = "NOROSHI_PROXY_UPSTREAM", hide_env_values = true, value_name = "URL", value_parser = Unquoted)]
     pub upstream: Option<UpstreamUrl>,
     /// Certificate in PEM, the server's own first
@@ -41,12 +41,15 @@ pub struct Cli {
     /// A further name or address by which hosts reach this gate, for --self-signed (repeatable)
     #[arg(long = "name", env = "NOROSHI_PROXY_NAMES", value_name = "NAME", value_delimiter = ',')]
     pub names: Vec<String>,
-    /// Users and bcrypt hashes, as `htpasswd -nB prom` prints them
+    /// Users and hashes, as `htpasswd -nB prom` prints them; read again when it changes
     #[arg(long, env = "NOROSHI_PROXY_HTPASSWD", value_name = "FILE")]
     pub htpasswd: Option<PathBuf>,
-    /// An address or range that may push (repeatable) [default: 127.0.0.1/32, ::1/128, 172.16.0.0/12]
-    #[arg(long, env = "NOROSHI_PROXY_ALLOW", value_name = "CIDR", value_delimiter = ',')]
-    pub allow: Vec<Range>,
+    /// An address, range or host name that may push (repeatable) [default: 127.0.0.1/32, ::1/128, 172.16.0.0/12]
+    #[arg(long, env = "NOROSHI_PROXY_ALLOW", value_name = "CIDR|NAME", value_delimiter = ',')]
+    pub allow: Vec<Entry>,
+    /// File with more of them, one a line; read again when it changes
+    #[arg(long, env = "NOROSHI_PROXY_ALLOW_FILE", value_name = "FILE")]
+    pub allow_file: Option<PathBuf>,
     /// Check configuration, certificate and passwords, say what is wrong, and leave
     #[arg(long)]
     pub check: bool,
@@ -76,7 +79,8 @@ Examples:
   With a certificate from elsewhere, and its renewals taken over without a restart:
     pushgateway-proxy --cert fullchain.pem --key privkey.pem --htpasswd proxy.htpasswd
 
-Limits and times (body_limit, request_timeout, …) stand in the configuration file, section `proxy:`.
+Limits, times, what each user may write, client certificates and trusted proxies stand in the configuration file,
+section `proxy:`.
 Exit codes: 0 stopped in good order, 1 failed while running, 2 wrong usage, 78 wrong configuration.";
 
 impl Cli {
@@ -99,6 +103,7 @@ impl Cli {
         config.key = self.key.or(config.key);
         config.self_signed = self.self_signed.or(config.self_signed);
         config.htpasswd = self.htpasswd.or(config.htpasswd);
+        config.allow_file = self.allow_file.or(config.allow_file);
         if !self.names.is_empty() {
             config.names = self.names;
         }
@@ -129,11 +134,12 @@ mod tests {
         std::fs::write(&file, "proxy:\n  listen: 1.2.3.4:5\n  cert: a\n  key: b\n  allow: [10.0.0.0/8]\n").unwrap();
         let path = file.path().to_str().unwrap();
 
-        let config = settings(&["--config", path, "--self-signed", "tls", "--allow", "203.0.113.7,::1"]);
+        let config =
+            settings(&["--config", path, "--self-signed", "tls", "--allow", "203.0.113.7,::1,dyn.example.org"]);
 
         assert_eq!(config.listen.to_string(), "1.2.3.4:5");
         assert_eq!((config.cert, config.self_signed), (None, Some(PathBuf::from("tls"))));
-        assert_eq!(config.allow.to_string(), "203.0.113.7/32, ::1/128");
+        assert_eq!(config.allow.to_string(), "203.0.113.7/32, ::1/128, dyn.example.org");
     }
 
     #[test]

@@ -7,9 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
+use exposition::Limits;
+
 use crate::allowlist::Allowlist;
+use crate::client_certificates::{CertificateUser, ClientCertificates};
+use crate::origin::TrustedProxies;
+use crate::scope::Scopes;
 use crate::self_signed::SelfSigned;
-use crate::upstream::UpstreamUrl;
+use crate::upstream::{UpstreamKind, UpstreamUrl};
 
 /// Added to the present moment, a longer one could leave the range of the clock.
 const LONGEST_TIME: Duration = Duration::from_secs(86400);
@@ -22,8 +27,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address and port of the admin page. Plain HTTP, so loopback or an internal network.
     pub admin_listen: SocketAddr,
-    /// The Pushgateway behind this gate, with its path prefix if it has one.
+    /// The Pushgateway behind this gate, with its path prefix if it has one; or where VictoriaMetrics imports.
     pub upstream: UpstreamUrl,
+    /// What is spoken there.
+    pub upstream_kind: UpstreamKind,
     /// Certificate (PEM), the server's own first. Goes with `key`.
     pub cert: Option<PathBuf>,
     /// Key to the certificate (PEM).
@@ -32,23 +39,58 @@ pub struct Config {
     pub self_signed: Option<PathBuf>,
     /// Further names and addresses by which hosts reach this gate, for the certificate of our own making.
     pub names: Vec<String>,
-    /// Users and bcrypt hashes, as `htpasswd -nB prom` prints them.
+    /// Certificates that clients show, if they are asked for.
+    pub client_certificates: Option<ClientCertificates>,
+    /// Users and hashes, as `htpasswd -nB prom` prints them.
     pub htpasswd: Option<PathBuf>,
-    /// Addresses and ranges that may push.
+    /// How long a login that was verified is known without another check; 0 checks each time.
+    #[serde(with = "humantime_serde")]
+    pub login_cache: Duration,
+    /// Wrong passwords of one address before it has to wait between two of them.
+    pub login_failures: u32,
+    /// Addresses, ranges and host names that may push.
     pub allow: Allowlist,
-    /// Longest body of a push, in bytes.
+    /// File with more of them, one a line; read again when it changes.
+    pub allow_file: Option<PathBuf>,
+    /// How often host names on the allowlist are resolved anew.
+    #[serde(with = "humantime_serde")]
+    pub resolve_interval: Duration,
+    /// Proxies that may say whom they speak for.
+    pub trusted_proxies: TrustedProxies,
+    /// They say so by the PROXY protocol, and not by `X-Forwarded-For`.
+    pub proxy_protocol: bool,
+    /// What each user may write; empty, everybody may write everything.
+    pub users: Scopes,
+    /// Metrics whose type is remembered, so that no user with a scope gives another's a different one; 0 for none.
+    pub types_limit: usize,
+    /// Longest body of a push, in bytes, as it arrives and unpacked.
     pub body_limit: usize,
-    /// Time for the TLS handshake, for the head of a request, and between two requests of a connection.
+    /// Lines with a value in one push.
+    pub series_limit: usize,
+    /// Labels of one series.
+    pub label_limit: usize,
+    /// Longest name of a metric or label, in bytes.
+    pub name_limit: usize,
+    /// Longest value of a label, in bytes.
+    pub value_limit: usize,
+    /// Time for the TLS handshake, and for the head of a request.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// Time between two requests of a connection.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
     /// Time for a whole request, its body and the Pushgateway's answer included.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
     /// Time for the Pushgateway to answer.
     #[serde(with = "humantime_serde")]
     pub upstream_timeout: Duration,
-    /// Connections at once; one more is closed at once. Addresses that are not allowed share an eighth as many of their own.
+    /// Connections at once. One more takes the place of the one that has idled longest, and is closed when all are at work.
     pub max_connections: usize,
+    /// Connections at once from one address (for IPv6, one /64).
+    pub connections_per_address: usize,
+    /// Which requests get a line in the log.
+    pub access_log: AccessLog,
     /// Time for requests in hand after a stop was asked for.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
@@ -60,20 +102,50 @@ impl Default for Config {
             listen: ([0, 0, 0, 0], 9443).into(),
             admin_listen: ([127, 0, 0, 1], 9444).into(),
             upstream: UpstreamUrl::default(),
+            upstream_kind: UpstreamKind::Auto,
             cert: None,
             key: None,
             self_signed: None,
             names: Vec::new(),
+            client_certificates: None,
             htpasswd: None,
+            login_cache: Duration::from_secs(15 * 60),
+            login_failures: 30,
             allow: Allowlist::default(),
+            allow_file: None,
+            resolve_interval: Duration::from_secs(60),
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
+            users: Scopes::default(),
+            types_limit: 20_000,
             body_limit: 16 * 1024 * 1024,
+            series_limit: 100_000,
+            label_limit: 64,
+            name_limit: 1024,
+            value_limit: 16 * 1024,
             header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             request_timeout: Duration::from_secs(30),
             upstream_timeout: Duration::from_secs(15),
             max_connections: 1024,
+            connections_per_address: 512,
+            access_log: AccessLog::Refused,
             grace: Duration::from_secs(10),
         }
     }
+}
+
+/// Which requests get a line in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// None.
+    Off,
+    /// Those that were not stored, by us or by what stands behind us.
+    #[default]
+    Refused,
+    /// Every one.
+    All,
 }
 
 /// Where certificate and key come from.
@@ -116,14 +188,31 @@ impl Config {
         }
     }
 
-    /// Returns the file of users. There is no gate without passwords.
+    /// Returns the file of users. There is no gate without passwords, unless certificates name the users.
     ///
     /// # Errors
     /// When none was named.
-    pub fn htpasswd(&self) -> anyhow::Result<&PathBuf> {
-        self.htpasswd.as_ref().context(
+    pub fn htpasswd(&self) -> anyhow::Result<Option<&PathBuf>> {
+        let by_certificate =
+            self.client_certificates.as_ref().is_some_and(|client| client.user != CertificateUser::None);
+        if self.htpasswd.is_none() && by_certificate {
+            return Ok(None);
+        }
+        self.htpasswd.as_ref().map(Some).context(
             "there is no password file: `htpasswd -nB prom > proxy.htpasswd` makes one, --htpasswd proxy.htpasswd names it",
         )
+    }
+
+    /// Returns what of a body is read at most.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.body_limit,
+            series: self.series_limit,
+            labels: self.label_limit,
+            name_bytes: self.name_limit,
+            value_bytes: self.value_limit,
+        }
     }
 
     /// Refuses numbers with which nothing could ever pass, and times that no clock can add up.
@@ -131,99 +220,38 @@ impl Config {
     /// # Errors
     /// When a limit or a time is zero, a time is longer than a day, or nobody is allowed.
     pub fn validate(&self) -> anyhow::Result<()> {
-        ensure!(!self.allow.is_empty(), "`allow` is empty, so nobody could push; leave it out for the default");
-        ensure!(self.body_limit > 0, "`body_limit` is 0, so no push would pass");
-        ensure!(self.max_connections > 0, "`max_connections` is 0, so nobody could push");
+        ensure!(
+            !self.allow.is_empty() || self.allow_file.is_some(),
+            "`allow` is empty, so nobody could push; leave it out for the default"
+        );
+        for (name, limit) in [
+            ("body_limit", self.body_limit),
+            ("series_limit", self.series_limit),
+            ("name_limit", self.name_limit),
+            ("max_connections", self.max_connections),
+            ("connections_per_address", self.connections_per_address),
+        ] {
+            ensure!(limit > 0, "`{name}` is 0, so no push would pass");
+        }
+        ensure!(
+            !self.proxy_protocol || !self.trusted_proxies.is_empty(),
+            "`proxy_protocol` needs `trusted_proxies`: nobody else may say where a connection comes from"
+        );
         for (name, timeout) in [
             ("header_timeout", self.header_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("resolve_interval", self.resolve_interval),
             ("request_timeout", self.request_timeout),
             ("upstream_timeout", self.upstream_timeout),
         ] {
             ensure!(!timeout.is_zero(), "`{name}` is 0, so no push would pass");
             ensure!(timeout <= LONGEST_TIME, "`{name}` is longer than a day; a push takes seconds");
         }
+        ensure!(self.login_cache <= LONGEST_TIME, "`login_cache` is longer than a day");
         ensure!(self.grace <= LONGEST_TIME, "`grace` is longer than a day; a push takes seconds");
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, String> {
-        config::section::parse("proxy", text, "noroshi.yaml").map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn no_file_gives_the_promised_defaults() {
-        let config = parse("").unwrap();
-        assert_eq!(config.listen.to_string(), "0.0.0.0:9443");
-        assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9444");
-        assert_eq!(config.upstream.to_string(), "http://127.0.0.1:9091");
-        assert_eq!(config.allow, Allowlist::default());
-        assert_eq!(config.body_limit, 16 << 20);
-        config.validate().unwrap();
-    }
-
-    #[test]
-    fn every_key_is_read() {
-        let config = parse(
-            "proxy:\n  listen: 127.0.0.1:1\n  admin_listen: 127.0.0.1:2\n  upstream: http://pushgateway:9091/pfx/\n  \
-             self_signed: tls\n  names: [push.example.org]\n  htpasswd: users\n  allow: [203.0.113.7, 10.0.0.0/8]\n  \
-             body_limit: 1048576\n  header_timeout: 5s\n  request_timeout: 1m\n  upstream_timeout: 2s\n  \
-             max_connections: 10\n  grace: 3s\n",
-        )
-        .unwrap();
-        assert_eq!(config.upstream.to_string(), "http://pushgateway:9091/pfx");
-        assert_eq!(config.allow.to_string(), "203.0.113.7/32, 10.0.0.0/8");
-        assert_eq!(config.request_timeout, Duration::from_secs(60));
-        assert!(matches!(config.certificate(), Ok(CertificateSource::SelfSigned(_))));
-    }
-
-    #[test]
-    fn a_setting_that_does_not_hold_is_refused_with_line_and_reason() {
-        for (line, reason) in [
-            ("lisen: 1.2.3.4:5", "unknown field `lisen`"),
-            ("allow: [10.1.2.3/8]", "has bits beyond its prefix"),
-            ("upstream: https://pushgateway:9091", "must begin with http://"),
-            ("upstream: http://me:hunter2@pushgateway:9091", "must not hold a user or password"),
-            ("header_timeout: 5", "line 2"),
-        ] {
-            let error = parse(&format!("proxy:\n  {line}\n")).unwrap_err();
-            assert!(error.contains(reason) && error.contains("line 2") && !error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn one_certificate_and_one_password_file_are_needed() {
-        let error = |text: &str| parse(text).unwrap().certificate().map(|_| ()).unwrap_err().to_string();
-        assert!(error("").contains("--self-signed DIR"));
-        assert!(error("proxy: {cert: a}").contains("`cert` is set without `key`"));
-        assert!(error("proxy: {key: a}").contains("`key` is set without `cert`"));
-        assert!(error("proxy: {cert: a, key: b, self_signed: c}").contains("are both set; keep one"));
-        assert!(error("proxy: {cert: a, key: b, names: [c]}").contains("goes with `self_signed`"));
-        assert!(parse("").unwrap().htpasswd().unwrap_err().to_string().contains("htpasswd -nB prom"));
-    }
-
-    #[test]
-    fn a_gate_through_which_nothing_can_pass_is_refused() {
-        for line in [
-            "allow: []",
-            "body_limit: 0",
-            "max_connections: 0",
-            "request_timeout: 0s",
-            "request_timeout: 500000000000y",
-            "grace: 2days",
-        ] {
-            assert!(parse(&format!("proxy:\n  {line}\n")).unwrap().validate().is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn the_shipped_example_is_read() {
-        let example = include_str!("../../noroshi.example.yaml");
-        let config: Config = ::config::section::parse("proxy", example, "noroshi.example.yaml").unwrap();
-        assert_eq!(config.names, ["hub.example.org"]);
-    }
-}
+mod tests;

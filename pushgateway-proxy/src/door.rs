@@ -1,99 +1,256 @@
 //! What happens to a connection before HTTP begins and after it ends.
+//!
+//! ```text
+//! accept ──▶ allowlist ──▶ place ──▶ PROXY header ──▶ TLS handshake ──▶ requests ──▶ good-bye
+//!            before a byte  in all and   from trusted     bounded           head, idle and write
+//!            is read        per address  proxies only     in time           clocks of the Guest
+//! ```
 
-use std::future::Future;
+mod framing;
+mod guest;
+mod places;
+mod proxy_protocol;
+
+use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum_server::accept::Accept;
-use axum_server::tls_rustls::RustlsAcceptor;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep, timeout};
-use tokio_rustls::server::TlsStream;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error};
 
-use crate::allowlist::Allowlist;
+use self::guest::{Guest, LINGER, Patience, Phase};
+use self::places::{Place, Places};
+use self::proxy_protocol::Source;
+use crate::certificate::certificate_user;
+use crate::client_certificates::CertificateUser;
+use crate::config::Config;
+use crate::gate::{Gate, Visitor};
 use crate::metrics::Metrics;
-use crate::refusal::Reason;
+use crate::origin::TrustedProxies;
+use crate::reason::Reason;
+use crate::refusal::{HEAD_LIMIT_BYTES, Refusal};
+use crate::roster::Roster;
 
-/// How long a client may still send after it was answered; see [`Guest::poll_shutdown`].
-const LINGER: Duration = Duration::from_secs(2);
 /// Where a TLS connection begins: the type of a handshake record.
 const HANDSHAKE: u8 = 0x16;
+/// What a stranger is told: the TLS alert `access_denied`, fatal, which his client shows. It costs us no cryptography.
+const ACCESS_DENIED: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x31];
 /// The answer to somebody who typed `http://`.
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 43\r\nConnection: close\r\n\r\nthis port speaks TLS; use https:// instead\n";
+/// So many at once are told why they are not let in; more are closed without a word.
+const TURNED_AWAY: usize = 64;
+/// More headers than anybody sends, and few enough to be read at once.
+const HEADERS: usize = 256;
+/// After a stop, a connection on which nothing has been asked yet has so long to ask.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// After an accept that failed for want of file descriptors there is nothing to do but wait for one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Strangers have this share of the connections, of their own: enough to be told that they are not allowed,
-/// and no way to take the places of those who are.
-const STRANGERS: usize = 8;
-
-/// Lets in so many connections and no more, and turns TCP into TLS.
-#[derive(Clone)]
+/// Lets in so many connections and no more, turns TCP into TLS, and TLS into requests.
 pub struct Door {
-    tls: RustlsAcceptor,
-    places: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
-    handshake_timeout: Duration,
-    write_timeout: Duration,
-    allow: Allowlist,
+    gate: Arc<Gate>,
+    tls: Arc<RwLock<Arc<ServerConfig>>>,
+    roster: Arc<Roster>,
+    proxies: TrustedProxies,
+    proxy_protocol: bool,
+    certificate_user: CertificateUser,
+    places: Places,
+    turned_away: Semaphore,
+    patience: Patience,
+    grace: Duration,
     metrics: Metrics,
+    http: http1::Builder,
 }
 
 impl Door {
-    /// Makes a door for `connections` at once from the addresses of `allow`.
+    /// Makes a door before `gate`. What `tls` holds is shown to the next visitor.
     #[must_use]
-    pub fn new(
-        tls: RustlsAcceptor,
-        connections: usize,
-        handshake_timeout: Duration,
-        write_timeout: Duration,
-        allow: Allowlist,
-        metrics: Metrics,
-    ) -> Self {
-        let connections = connections.min(Semaphore::MAX_PERMITS);
+    pub fn new(config: &Config, gate: Arc<Gate>, tls: Arc<RwLock<Arc<ServerConfig>>>, roster: Arc<Roster>) -> Self {
+        let mut http = http1::Builder::new();
+        // No timer: the clocks are the Guest's, which tell an idle connection from a slow head.
+        http.max_header_size(HEAD_LIMIT_BYTES).max_buf_size(2 * HEAD_LIMIT_BYTES).max_headers(HEADERS);
+        let metrics = gate.metrics.clone();
+        let places = Places::new(config.max_connections, config.connections_per_address);
+        let counted = places.clone();
+        metrics.counts_connections(move || counted.taken());
         Self {
-            tls: tls.handshake_timeout(handshake_timeout),
-            places: Arc::new(Semaphore::new(connections)),
-            strangers: Arc::new(Semaphore::new(connections.div_ceil(STRANGERS))),
-            handshake_timeout,
-            write_timeout,
-            allow,
+            gate,
+            tls,
+            roster,
+            proxies: config.trusted_proxies.clone(),
+            proxy_protocol: config.proxy_protocol,
+            certificate_user: config.client_certificates.as_ref().map_or(CertificateUser::None, |client| client.user),
+            places,
+            turned_away: Semaphore::new(TURNED_AWAY),
+            patience: Patience {
+                head: config.header_timeout,
+                idle: config.idle_timeout,
+                write: config.request_timeout,
+            },
+            grace: config.grace,
             metrics,
+            http,
         }
     }
-}
 
-impl<S: Send + 'static> Accept<TcpStream, S> for Door {
-    type Stream = Guest;
-    type Service = <RustlsAcceptor as Accept<TcpStream, S>>::Service;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Guest, Self::Service)>> + Send>>;
-
-    fn accept(&self, mut tcp: TcpStream, service: S) -> Self::Future {
-        let door = self.clone();
-        Box::pin(async move {
-            let places = if door.allow.allows(tcp.peer_addr()?.ip()) { &door.places } else { &door.strangers };
-            let Ok(place) = Arc::clone(places).try_acquire_owned() else {
-                door.metrics.refused(Reason::TooManyConnections);
-                return Err(io::Error::other("there is no place for one more connection"));
-            };
-            tcp.set_nodelay(true)?;
-            let accepted = match timeout(door.handshake_timeout, speaks_tls(&mut tcp)).await {
-                Ok(Ok(())) => door.tls.accept(tcp, service).await,
-                Ok(Err(error)) => Err(error),
-                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    /// Lets people in until `stop`, then waits until the last has been answered, at most for the grace.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let guests = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((tls, service)) => Ok((Guest::new(tls, place, door.write_timeout), service)),
+                Ok((tcp, peer)) => self.open(&guests, tcp, peer, &stop),
                 Err(error) => {
-                    door.metrics.refused(Reason::Handshake);
-                    Err(error)
+                    error!("cannot accept a connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+        // Who knocked before the stop is let in: the system has said yes to them already.
+        while let Poll::Ready(Ok((tcp, peer))) = listener.poll_accept(&mut Context::from_waker(Waker::noop())) {
+            self.open(&guests, tcp, peer, &stop);
+        }
+        drop(listener);
+        guests.close();
+        guests.wait().await;
+    }
+
+    fn open(self: &Arc<Self>, guests: &TaskTracker, tcp: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
+        let (door, stop) = (Arc::clone(self), stop.clone());
+        guests.spawn(async move {
+            let peer = peer.ip().to_canonical();
+            let late = async {
+                stop.cancelled().await;
+                sleep(door.grace).await;
+            };
+            let ended = tokio::select! {
+                ended = door.attend(tcp, peer, &stop) => ended,
+                () = late => Err(io::ErrorKind::TimedOut.into()),
+            };
+            if let Err(error) = ended {
+                debug!(client = %peer, "a connection from {peer} ended: {error}");
+            }
+        });
+    }
+
+    async fn attend(&self, mut tcp: TcpStream, peer: IpAddr, stop: &CancellationToken) -> io::Result<()> {
+        let speaks_for_others = self.proxies.trusts(peer);
+        if !speaks_for_others && !self.roster.allows(peer) {
+            return self.turn_away(tcp, peer).await;
+        }
+        tcp.set_nodelay(true)?;
+        let mut place = self.take((!speaks_for_others).then_some(peer), stop)?;
+        let mut client = peer;
+        if speaks_for_others && self.proxy_protocol {
+            let source = timeout(self.patience.head, proxy_protocol::read(&mut tcp)).await;
+            match source.map_err(io::Error::from).flatten() {
+                Ok(Source::Client(address)) => client = address,
+                Ok(Source::Balancer) => {}
+                Err(error) => {
+                    self.metrics.refused(Reason::ProxyProtocol);
+                    return Err(error);
+                }
+            }
+            if !self.roster.allows(client) {
+                return self.turn_away(tcp, client).await;
+            }
+            place = self.take(Some(client), stop)?;
+        }
+        let accepted = match timeout(self.patience.head, self.shake_hands(tcp)).await {
+            Ok(accepted) => accepted,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        let tls = accepted.inspect_err(|_| self.metrics.refused(Reason::Handshake))?;
+        let certificate_user = certificate_user(tls.get_ref().1, self.certificate_user);
+        let visitor = Visitor {
+            client,
+            // With PROXY protocol the address is known by now; a header could only say something else.
+            forwards: speaks_for_others && !self.proxy_protocol,
+            certificate_user,
+        };
+        self.converse(tls, visitor, place, stop).await
+    }
+
+    fn take(&self, client: Option<IpAddr>, stop: &CancellationToken) -> io::Result<Place> {
+        self.places.take(client, stop).ok_or_else(|| {
+            self.metrics.refused(Reason::TooManyConnections);
+            io::Error::other("there is no place for one more connection")
         })
+    }
+
+    async fn shake_hands(&self, mut tcp: TcpStream) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+        speaks_tls(&mut tcp).await?;
+        let tls = Arc::clone(&self.tls.read().unwrap_or_else(PoisonError::into_inner));
+        TlsAcceptor::from(tls).accept(tcp).await
+    }
+
+    /// Answers one request after the other, until the client leaves, is asked to make room, or keeps us waiting.
+    async fn converse(
+        &self,
+        tls: tokio_rustls::server::TlsStream<TcpStream>,
+        visitor: Visitor,
+        place: Place,
+        stop: &CancellationToken,
+    ) -> io::Result<()> {
+        let (phase, has_asked) = (Phase::default(), AtomicBool::new(false));
+        let guest = Guest::new(tls, self.patience, phase.clone());
+        let (visitor, place, phase, has_asked) = (&visitor, &place, &phase, &has_asked);
+        let answer = service_fn(move |request| async move {
+            place.is_busy();
+            has_asked.store(true, Ordering::Relaxed);
+            let response = if phase.is_busy() {
+                self.gate.refuse(visitor, request, Refusal::Head("the length of the body is told more than once"))
+            } else {
+                self.gate.answer(visitor, request).await
+            };
+            phase.is_idle();
+            place.is_idle();
+            Ok::<_, Infallible>(response)
+        });
+        let mut connection = pin!(self.http.serve_connection(TokioIo::new(guest), answer));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.leave().cancelled() => {
+                if stop.is_cancelled() && !has_asked.load(Ordering::Relaxed) {
+                    // The hands were shaken, so a push is on its way.
+                    if let Ok(ended) = timeout(FIRST_REQUEST, connection.as_mut()).await {
+                        return ended.map_err(io::Error::other);
+                    }
+                }
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        ended.map_err(io::Error::other)
+    }
+
+    /// Closes a connection from an address that is not on the list, with a word that its client can show.
+    async fn turn_away(&self, mut tcp: TcpStream, client: IpAddr) -> io::Result<()> {
+        self.metrics.refused(Reason::Address);
+        debug!(%client, "turned away {client}, which is not on the allowlist");
+        let Ok(_room) = self.turned_away.try_acquire() else { return Ok(()) };
+        tcp.write_all(&ACCESS_DENIED).await?;
+        linger(&mut tcp).await
     }
 }
 
@@ -104,88 +261,22 @@ async fn speaks_tls(tcp: &mut TcpStream) -> io::Result<()> {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ if first[0].is_ascii_uppercase() => {
             tcp.write_all(PLAIN_HTTP).await?;
-            tcp.shutdown().await?;
-            // Else the reset that follows an unread request could overtake the answer.
-            let mut unread = [0; 4096];
-            let _ = timeout(LINGER, async {
-                while tokio::io::AsyncReadExt::read(tcp, &mut unread).await.is_ok_and(|bytes| bytes > 0) {}
-            })
-            .await;
+            linger(tcp).await?;
             Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP on the TLS port"))
         }
-        _ if first[0] != HANDSHAKE => Err(io::Error::new(io::ErrorKind::InvalidData, "this is not TLS")),
+        _ if first[0] != HANDSHAKE => {
+            linger(tcp).await?;
+            Err(io::Error::new(io::ErrorKind::InvalidData, "this is not TLS"))
+        }
         _ => Ok(()),
     }
 }
 
-/// A connection that was let in. It holds its place until it is gone.
-pub struct Guest {
-    tls: TlsStream<TcpStream>,
-    write_timeout: Duration,
-    /// Runs while the client takes nothing of what we send.
-    stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs from our last word on.
-    lingering: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Guest {
-    fn new(tls: TlsStream<TcpStream>, place: OwnedSemaphorePermit, write_timeout: Duration) -> Self {
-        Self { tls, write_timeout, stalled: None, lingering: None, _place: place }
-    }
-
-    /// Bounds how long `written` may stay pending: who reads no answer holds a place for nothing.
-    fn bounded<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let write_timeout = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(write_timeout)));
-        ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Guest {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Guest {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tls).poll_write(cx, bytes);
-        self.bounded(written, cx)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.tls).poll_flush(cx);
-        self.bounded(flushed, cx)
-    }
-
-    /// Says good-bye, then reads on for a moment and throws away what comes.
-    ///
-    /// A socket closed with unread bytes in it resets the connection, and the reset may overtake an answer on its way:
-    /// a host that sends 20 MiB would see "connection reset" instead of our "the body is larger than …".
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingering.is_none() {
-            let closed = Pin::new(&mut self.tls).poll_shutdown(cx);
-            ready!(self.bounded(closed, cx))?;
-            self.lingering = Some(Box::pin(sleep(LINGER)));
-        }
-        let Self { tls, lingering, .. } = &mut *self;
-        let mut unread = [0; 4096];
-        loop {
-            if lingering.as_mut().is_none_or(|over| over.as_mut().poll(cx).is_ready()) {
-                return Poll::Ready(Ok(()));
-            }
-            // The bare socket: nobody needs these bytes decrypted.
-            let mut buffer = ReadBuf::new(&mut unread);
-            match ready!(Pin::new(&mut *tls.get_mut().0).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {}
-                _ => return Poll::Ready(Ok(())),
-            }
-        }
-    }
+/// Closes our side, then waits a moment for the other: the reset that follows unread bytes could overtake our last word.
+async fn linger(tcp: &mut TcpStream) -> io::Result<()> {
+    tcp.shutdown().await?;
+    let mut unread = [0; 4096];
+    let drained = async { while tcp.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {} };
+    let _ = timeout(LINGER, drained).await;
+    Ok(())
 }

@@ -1,5 +1,6 @@
-//! Who may push: users and the bcrypt hashes of their passwords, from the file that `htpasswd` writes.
+//! Who may push: users and the hashes of their passwords, from the file that `htpasswd` writes.
 
+mod hash;
 mod line;
 
 use std::collections::HashMap;
@@ -8,16 +9,18 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::hash::Hash;
+pub use self::line::LineError;
 use self::line::parse;
-pub use self::line::{Hash, LineError};
 
-/// bcrypt looks at no byte beyond. A longer password is refused, or all with the same beginning would do.
+/// bcrypt looks at no byte beyond. A longer password is refused, or all with the same beginning would do; whatever the
+/// kind of its user's hash, so that the haste of it tells nothing about users.
 const PASSWORD_LIMIT_BYTES: usize = 72;
 
 /// Users and their hashes. Its `Debug` shows how many, and nothing of either.
 pub struct Htpasswd {
     users: HashMap<Arc<str>, Hash>,
-    /// One hash for each user, of the same cost and of no password: what an unknown user is measured against.
+    /// One hash for each user, of the same kind and cost and of no password: what an unknown user is measured against.
     decoys: Vec<Hash>,
     keyed: RandomState,
 }
@@ -61,7 +64,7 @@ impl Htpasswd {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read, names nobody, or a line is anything but a comment, blank, or user and bcrypt hash.
+    /// When it cannot be read, names nobody, or a line is anything but a comment, blank, or user and hash.
     pub fn load(path: &Path) -> Result<Self, HtpasswdError> {
         let bytes =
             std::fs::read(path).map_err(|source| HtpasswdError::Unreadable { path: path.to_owned(), source })?;
@@ -93,13 +96,24 @@ impl Htpasswd {
         self.users.get_key_value(user).map(|(name, _)| Arc::clone(name))
     }
 
+    /// Returns how many users have a hash that gives its password away to whoever steals the file and tries many.
+    #[must_use]
+    pub fn weak(&self) -> usize {
+        self.users.values().filter(|hash| hash.is_weak()).count()
+    }
+
+    /// Returns whether `password` could be anybody's. A NUL ends a password where C reads it, so `secret` and
+    /// `secret\0…` would be the same to others; and of a long one bcrypt sees only the beginning.
+    #[must_use]
+    pub fn is_possible(password: &[u8]) -> bool {
+        password.len() <= PASSWORD_LIMIT_BYTES && !password.contains(&0)
+    }
+
     /// Returns whether `password` is the one of `user`. Takes as long as bcrypt takes, so it belongs on a thread
     /// that may block; an unknown user takes as long as a known one.
     #[must_use]
     pub fn verify(&self, user: &str, password: &[u8]) -> bool {
-        // Before the user is looked up, so that the haste of it tells nothing about users. A NUL ends a password
-        // where C reads it, so `secret` and `secret\0…` would be the same.
-        if password.len() > PASSWORD_LIMIT_BYTES || password.contains(&0) {
+        if !Self::is_possible(password) {
             return false;
         }
         match self.users.get(user) {
@@ -108,7 +122,7 @@ impl Htpasswd {
                 // Keyed, so that a name always meets the same cost, and nobody can tell which it will be.
                 let index = self.keyed.hash_one(user) % (self.decoys.len().max(1) as u64);
                 if let Some(decoy) = usize::try_from(index).ok().and_then(|index| self.decoys.get(index)) {
-                    decoy.matches(password);
+                    let _ = decoy.matches(password);
                 }
                 false
             }

@@ -25,7 +25,10 @@ fn start(cli: Cli) -> Result<(), Failure> {
         println!("{}", Proxy::check(&config).map_err(Failure::configuration)?);
         return Ok(());
     }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    // One thread: several would wake each other for every push, which costs more than the push. Passwords, and bodies that
+    // take long, are looked at on threads of their own.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(run(config))
 }
 
@@ -35,7 +38,8 @@ async fn run(config: Config) -> Result<(), Failure> {
     let mut lifecycle = Lifecycle::new(config.grace.saturating_add(Duration::from_secs(5)));
     let admin_listen = config.admin_listen;
 
-    let proxy = Proxy::build(config, registry.sub_registry_with_prefix("noroshi_proxy")).await?;
+    let there = lifecycle.readiness().condition("nothing answers behind the gate");
+    let proxy = Proxy::build(config, registry.sub_registry_with_prefix("noroshi_proxy"), there).await?;
     // The admin page comes last: by now everything has registered its metrics.
     let admin = Admin::build(admin_listen, registry, lifecycle.readiness()).await?;
     lifecycle.spawn("the gate", |stop| proxy.run(stop));

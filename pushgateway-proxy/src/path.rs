@@ -23,7 +23,36 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The path of a group of pushed metrics, `/metrics/job/<job>{/<name>/<value>}`, exactly as the client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushPath(String);
+pub struct PushPath {
+    written: String,
+    group: Group,
+}
+
+/// The labels that a path names, as the gateway understands them: the grouping key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group(Vec<(String, String)>);
+
+impl Group {
+    /// Returns the value of the label `name`, if the path has it.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns all labels, `job` first.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Of a name that comes twice the last value counts, and the job is the one that comes first in the path.
+    fn set(&mut self, name: &str, value: String) {
+        match self.0.iter_mut().find(|(own, _)| own == name) {
+            Some(_) if name == "job" => {}
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+}
 
 /// Why a path is no [`PushPath`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +75,15 @@ pub enum PathError {
     /// A value that decodes to bytes which are no text.
     #[error("the path decodes to bytes that are not UTF-8")]
     NotText,
+    /// A label without a value.
+    #[error("odd number of components in label string \"/{}\"", .0.escape_debug())]
+    Odd(String),
+    /// A label's name that the gateway does not take.
+    #[error("improper label name \"{}\"", .0.escape_debug())]
+    LabelName(String),
+    /// A job without a name.
+    #[error("job name is required")]
+    NoJob,
     /// A value that is not what its name says.
     #[error("invalid base64 encoding in the value of `{}`", .name.escape_debug())]
     // a decoded line break stays one line
@@ -84,14 +122,19 @@ impl PushPath {
         if ![rest.as_bytes(), once.as_bytes(), &twice].into_iter().all(is_steady) {
             return Err(PathError::UnsteadySegment);
         }
-        check_base64(once)?;
-        Ok(Self(path.to_owned()))
+        Ok(Self { written: path.to_owned(), group: group(once)? })
     }
 
     /// Returns the path as the client wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.written
+    }
+
+    /// Returns the labels that it names.
+    #[must_use]
+    pub fn group(&self) -> &Group {
+        &self.group
     }
 }
 
@@ -139,132 +182,47 @@ fn is_steady(rest: &[u8]) -> bool {
     })
 }
 
+/// Reads the labels of `rest`, which is the decoded path from `job` on.
+///
 /// A value that is not base64, or no text within, has made gateways hang or fail every scrape from then on.
-fn check_base64(rest: &str) -> Result<(), PathError> {
+fn group(rest: &str) -> Result<Group, PathError> {
+    let mut group = Group::default();
     let mut segments = rest.split('/');
-    while let (Some(name), Some(value)) = (segments.next(), segments.next()) {
-        let Some(name) = name.strip_suffix(BASE64_SUFFIX) else { continue };
-        let value =
-            BASE64.decode(value.trim_end_matches('=')).map_err(|_| PathError::NotBase64 { name: name.to_owned() })?;
-        std::str::from_utf8(&value).map_err(|_| PathError::NotText)?;
+    while let Some(written) = segments.next() {
+        let name = written.strip_suffix(BASE64_SUFFIX).unwrap_or(written);
+        let Some(value) = segments.next() else {
+            // One slash at the end stands for nothing behind the job, and for an empty value behind a name.
+            if written.is_empty() {
+                break;
+            }
+            return Err(PathError::Odd(odd(rest)));
+        };
+        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.starts_with("__");
+        if !is_name {
+            return Err(PathError::LabelName(name.to_owned()));
+        }
+        let value = if name.len() == written.len() {
+            value.to_owned()
+        } else {
+            let bytes = BASE64
+                .decode(value.trim_end_matches('='))
+                .map_err(|_| PathError::NotBase64 { name: name.to_owned() })?;
+            String::from_utf8(bytes).map_err(|_| PathError::NotText)?
+        };
+        group.set(name, value);
     }
-    Ok(())
+    if group.find("job").is_none_or(str::is_empty) {
+        return Err(PathError::NoJob);
+    }
+    Ok(group)
+}
+
+/// What stands behind the job, as the gateway's own words quote it.
+fn odd(rest: &str) -> String {
+    rest.splitn(3, '/').nth(2).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn what_clients_send_passes_byte_for_byte() {
-        for path in [
-            "/metrics/job/xserver-bot",
-            "/metrics/job/host/instance/web-1",
-            "/metrics/job/host/",
-            "/metrics/job/host/a/",
-            "/metrics/job/a+b/path/C:%5Cx%22y",
-            "/metrics/job/ジョブ/instance/%E3%81%82",
-            "/metrics/job/100%25/a/b%2Fc",
-            "/metrics/job/a/b/...",
-            "/metrics/job/a/b/.hidden",
-            "/metrics/job@base64/L3Zhci90bXA",
-            "/metrics/job@base64/L3Zhci90bXA=",
-            "/metrics/job@base64/L3Zhci90bXA%3D/a@base64/=",
-            "/metrics/job/a/b@base64/",
-            "/metrics/job/line%0Abreak",
-        ] {
-            assert_eq!(PushPath::parse(path).map(|path| path.0), Ok(path.to_owned()));
-        }
-    }
-
-    #[test]
-    fn everything_but_pushes_is_not_served() {
-        for path in [
-            "",
-            "/",
-            "*",
-            "/metrics",
-            "/metrics/",
-            "/metrics/job",
-            "/METRICS/job/a",
-            "/metrics/jobs/a",
-            "//metrics/job/a",
-            "/./metrics/job/a",
-            "/metrics/../api/v1/admin/wipe",
-            "/metrics%2fjob/a",
-            "/metrics/job%2Fa",
-            "/api/v1/status",
-            "/-/healthy",
-            "/-/quit",
-            "/pfx/metrics/job/a",
-        ] {
-            assert_eq!(PushPath::parse(path), Err(PathError::NotAPush), "{path}");
-        }
-    }
-
-    #[test]
-    fn a_path_that_could_be_read_as_another_is_refused() {
-        for path in [
-            "/metrics/job/",
-            "/metrics/job//",
-            "/metrics/job//a",
-            "/metrics/job/a//b",
-            "/metrics/job/a//",
-            "/metrics/job/.",
-            "/metrics/job/..",
-            "/metrics/job/../../api/v1/admin/wipe",
-            "/metrics/job/a/./b",
-            "/metrics/job/%2e%2e/x",
-            "/metrics/job/%2E./x",
-            "/metrics/job/a/..%2f..%2f..%2fapi",
-            "/metrics/job/%2Fa",
-            "/metrics/job/a/b/%2F",
-            "/metrics/job/%252e%252e/x",
-            "/metrics/job/x%252F..%252F..%252Fapi",
-            "/metrics/job/%252e%252e/%25zz",
-            "/metrics/job@base64/../x",
-        ] {
-            assert_eq!(PushPath::parse(path), Err(PathError::UnsteadySegment), "{path}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_is_refused_before_it_can_poison_the_gateway() {
-        let job = || PathError::NotBase64 { name: "job".into() };
-        assert_eq!(PushPath::parse("/metrics/job/a%00b"), Err(PathError::ControlCharacter));
-        assert_eq!(PushPath::parse("/metrics/job/a\u{1}b"), Err(PathError::ControlCharacter));
-        assert_eq!(PushPath::parse("/metrics/job/a\u{7f}b"), Err(PathError::ControlCharacter));
-        assert_eq!(PushPath::parse("/metrics/job/a%zz"), Err(PathError::BrokenEscape));
-        assert_eq!(PushPath::parse("/metrics/job/a%2"), Err(PathError::BrokenEscape));
-        assert_eq!(PushPath::parse("/metrics/job/%FF"), Err(PathError::NotText));
-        assert_eq!(PushPath::parse("/metrics/job/a/instance@base64/_w"), Err(PathError::NotText));
-        assert_eq!(PushPath::parse("/metrics/job@base64/a$b"), Err(job()));
-        assert_eq!(PushPath::parse("/metrics/job@base64/a%24b"), Err(job()));
-        assert_eq!(PushPath::parse(&format!("/metrics/job/{}", "a".repeat(9000))), Err(PathError::TooLong));
-    }
-
-    #[test]
-    fn a_line_break_in_a_name_does_not_begin_a_line_of_its_own_in_the_log() {
-        let error = PushPath::parse("/metrics/job/a/x%0A2026-01-01%20ERROR%1b%5b31m@base64/!").unwrap_err().to_string();
-        assert_eq!(error, r"invalid base64 encoding in the value of `x\n2026-01-01 ERROR\u{1b}[31m`");
-    }
-
-    proptest! {
-        #[test]
-        fn no_path_that_passes_can_leave_the_groups(rest in "(/|\\.|%|2|e|E|f|F|5|a|@base64|job|=|\\PC){0,24}") {
-            let path = format!("/metrics/job/{rest}");
-            if PushPath::parse(&path).is_ok() {
-                let mut reading = path;
-                for _ in 0..3 {
-                    prop_assert!(reading.starts_with("/metrics/job/"));
-                    let mut segments: Vec<&str> = reading[1..].split('/').collect();
-                    if segments.last() == Some(&"") { segments.pop(); }
-                    let is_odd = |segment: &&str| segment.is_empty() || *segment == "." || *segment == "..";
-                    prop_assert!(!segments.iter().any(is_odd), "{}", reading);
-                    reading = String::from_utf8_lossy(&decode(&reading).0).into_owned();
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -52,7 +52,8 @@ start_pipeline() {
 
     # Its log goes to its file; what it prints on stdout are the messages for people, when no webhook is set.
     : >>"$messages"
-    ${leash[@]+"${leash[@]}"} "$bin/alert-bridge" --listen "127.0.0.1:$port_bridge" --admin-listen "127.0.0.1:$port_bridge_admin" --language "$language" \
+    ${leash[@]+"${leash[@]}"} "$bin/alert-bridge" --listen "127.0.0.1:$port_bridge" --admin-listen "127.0.0.1:$port_bridge_admin" --data "$data/alert-bridge" \
+        --language "$language" \
         >>"$messages" 2>>"$logs/alert-bridge.log" </dev/null 9>&- &
     adopt alert-bridge $!
     ${leash[@]+"${leash[@]}"} tail -n 0 -f "$messages" </dev/null 9>&- &

@@ -1,149 +1,199 @@
 //! A Discord channel, through a webhook.
 //!
-//! Messages leave one after the other, because Discord counts requests by webhook: a bucket that is empty makes the
-//! next message wait instead of being refused. What each answer says about limits holds for every message after it.
-//!
 //! Discord has no way to recognise a repeated message. When an answer is lost on its way back, the message is sent again,
 //! and may then stand in the channel twice: told twice is better than not told.
 
-mod answer;
+pub(crate) mod answer;
 mod card;
-mod http;
+mod fold;
+pub(crate) mod http;
+mod limits;
 mod markdown;
-mod payload;
+pub(crate) mod payload;
 mod style;
 mod url;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-use self::answer::Verdict;
-use self::http::{Http, Post};
+use self::answer::{Reply, Verdict};
+pub(super) use self::card::relative;
+use self::http::{Call, Http, Post};
+use self::limits::Budget;
+pub use self::limits::{Rate, Shared};
 use self::payload::Payload;
-pub use self::style::{AvatarUrl, BotName, Mentions, RoleId, Style};
+pub use self::style::{AvatarUrl, BotName, Mentions, RoleId, Style, ThreadName};
 pub use self::url::{NotAWebhook, WebhookUrl};
-use super::Patience;
-use crate::delivery::{Delivered, Undelivered};
+use super::{Answer, Answering, Deed, Form, Receiver};
 use crate::message::Message;
 use crate::metrics::Metrics;
 
-/// The first pause after a failure; each one after it is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Discord's clock and ours do not tick together, and asking too early counts as one more offence.
-const MARGIN: Duration = Duration::from_millis(50);
-/// How long a dead webhook is left alone. Too many requests to one get the whole machine blocked by Cloudflare; but a
-/// permission can be given back, so it is not for ever.
-const DEAD_PAUSE: Duration = Duration::from_secs(300);
-/// What an answer under way may take beyond the sender's patience: cutting it off would leave us not knowing.
-const ANSWER_GRACE: Duration = Duration::from_millis(1500);
+/// An answer that takes longer than this is none.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One webhook and everything we know about its limits.
 pub struct Discord<P = Http> {
     discord: P,
     style: Style,
     metrics: Metrics,
-    gate: Mutex<Gate>,
-}
-
-/// Whether the next request may go out. Whoever holds it is the only sender.
-#[derive(Default)]
-struct Gate {
-    open_at: Option<Instant>,
-    dead: Option<Death>,
-}
-
-struct Death {
-    until: Instant,
-    reason: String,
+    budget: Budget,
+    /// Whether each message opens a post of a forum; the channel itself may have told us better than the configuration.
+    forum: AtomicBool,
 }
 
 impl Discord {
-    /// Prepares to post to `url`.
+    /// Prepares to post to `url`; `shared` is what all webhooks of this process have in common.
     ///
     /// # Errors
     /// When the system's certificate roots cannot be set up.
-    pub fn new(url: WebhookUrl, style: Style, metrics: Metrics) -> anyhow::Result<Self> {
-        Ok(Self { discord: Http::new(url)?, style, metrics, gate: Mutex::default() })
+    pub fn new(url: WebhookUrl, style: Style, shared: Arc<Shared>, metrics: Metrics) -> anyhow::Result<Self> {
+        let forum = style.thread_name.is_some().into();
+        Ok(Self { discord: Http::new(url)?, style, metrics, budget: Budget::new(shared), forum })
+    }
+}
+
+#[cfg(test)]
+impl<P: Post> Discord<P> {
+    /// Posts to a Discord that a test has made.
+    pub(crate) fn over(discord: P, shared: Arc<Shared>) -> Self {
+        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+        Self { discord, style: Style::default(), metrics, budget: Budget::new(shared), forum: AtomicBool::new(false) }
+    }
+}
+
+impl<P: Post> Receiver for Discord<P> {
+    fn kind(&self) -> &'static str {
+        "discord"
+    }
+
+    fn edits(&self) -> bool {
+        true
+    }
+
+    fn opens_at(&self, deed: Deed) -> Instant {
+        self.budget.opens_at(deed)
+    }
+
+    fn fits(&self, messages: &[Message]) -> usize {
+        fold::fits(messages, &self.style)
+    }
+
+    fn remember(&self, ages: &[Duration]) {
+        self.budget.remember(ages);
+    }
+
+    fn post<'a>(&'a self, messages: &'a [Message]) -> Answering<'a> {
+        Box::pin(self.post(messages))
+    }
+
+    fn edit<'a>(&'a self, id: &'a str, messages: &'a [Message]) -> Answering<'a> {
+        Box::pin(async move {
+            let payload = fold::edit(messages, &self.style);
+            let broken = payload::violations(&payload);
+            if !broken.is_empty() {
+                return Answer::Refused(broken.join("; "));
+            }
+            self.ask(Call::Edit(id, &payload)).await
+        })
     }
 }
 
 impl<P: Post> Discord<P> {
-    /// Delivers `message`, trying again as long as `patience` lasts.
-    ///
-    /// # Errors
-    /// When it does not stand in the channel; see the note on lost answers at the top of this module.
-    pub async fn deliver(&self, message: &Message, patience: &Patience) -> Result<Delivered, Undelivered> {
-        let card = card::card(message, &self.style);
-        let broken = payload::violations(&card);
-        let mut gate = patience.lasts_for(self.gate.lock()).await?;
-        if broken.is_empty() {
-            match self.settle(&mut gate, &card, patience).await {
-                Err(Undelivered::Refused(reason)) => {
-                    error!("Discord refused a card, so it goes out as plain text: {reason}");
-                }
-                settled => return settled.map(|()| Delivered::AsComposed),
+    /// Posts `messages` as they are meant to look; in bare words if they are refused so.
+    async fn post(&self, messages: &[Message]) -> Answer {
+        let payload = fold::post(messages, &self.style);
+        let broken = payload::violations(&payload);
+        let refused = if broken.is_empty() {
+            match self.create(messages, payload).await {
+                Answer::Refused(reason) => reason,
+                answer => return answer,
             }
         } else {
-            error!("a card breaks Discord's limits, so it goes out as plain text: {}", broken.join("; "));
+            broken.join("; ")
+        };
+        let [message] = messages else { return Answer::Refused(refused) };
+        error!("Discord does not take a card, so it goes out as plain text: {refused}");
+        match self.create(messages, card::plain(message, &self.style)).await {
+            Answer::Done { id, .. } => Answer::Done { id, form: Form::PlainText },
+            // It is told the next time round, as a card again.
+            answer => answer,
         }
-        let plain = card::plain(message, &self.style);
-        self.settle(&mut gate, &plain, patience).await.map(|()| Delivered::AsPlainText)
     }
 
-    /// Posts until Discord has said yes or no.
-    async fn settle(&self, gate: &mut Gate, payload: &Payload, patience: &Patience) -> Result<(), Undelivered> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            gate.pass(patience).await?;
-            let trouble = match self.discord.post(payload, patience.until() + ANSWER_GRACE).await {
-                Ok(answer) => {
-                    gate.open_at = answer.pause.map(|pause| Instant::now() + pause + MARGIN);
-                    match answer.verdict {
-                        Verdict::Kept => return Ok(()),
-                        Verdict::Refused(reason) => return Err(Undelivered::Refused(reason)),
-                        Verdict::Dead(reason) => return Err(gate.die(reason)),
-                        Verdict::TooFast(scope) => {
-                            self.metrics.rate_limited(scope);
-                            debug!("Discord asks to wait {:?} ({} limit)", answer.pause, scope.as_str());
-                            continue;
-                        }
-                        Verdict::Trouble(reason) => reason,
+    /// Posts `payload`, in a forum as a post of its own. A channel that turns out to be of the other kind is asked again at once.
+    async fn create(&self, messages: &[Message], payload: Payload) -> Answer {
+        let forum = self.forum.load(Ordering::Relaxed);
+        let answer = self.ask(Call::Create(&self.named(messages, payload.clone(), forum))).await;
+        let found = self.forum.load(Ordering::Relaxed);
+        if found == forum { answer } else { self.ask(Call::Create(&self.named(messages, payload, found))).await }
+    }
+
+    fn named(&self, messages: &[Message], payload: Payload, forum: bool) -> Payload {
+        let name = self.style.thread_name.clone().unwrap_or_default();
+        let thread_name = messages.first().filter(|_| forum).map(|message| name.of(message));
+        Payload { thread_name, ..payload }
+    }
+
+    /// Notes what kind of channel it is, and tells the operator what to put into the configuration.
+    fn learn_kind(&self, forum: bool, reason: &str) {
+        if self.forum.swap(forum, Ordering::Relaxed) != forum {
+            let advice = if forum { "is a forum: set `thread_name`" } else { "is no forum: leave `thread_name` out" };
+            warn!("the channel {advice}. Messages go there all the same ({reason})");
+        }
+    }
+
+    /// Makes one request, and learns what its answer says about those after it.
+    async fn ask(&self, call: Call<'_>) -> Answer {
+        let deed = if let Call::Create(_) = call { Deed::Post } else { Deed::Edit };
+        self.budget.spend(deed);
+        let Reply { verdict, limit, wait, kept } = match self.discord.call(call, Instant::now() + TIMEOUT).await {
+            Ok(reply) => reply,
+            Err(error) => return Answer::Trouble(format!("{:#}", anyhow::Error::new(error))),
+        };
+        self.budget.learn(deed, limit, kept.as_ref().and_then(|kept| kept.channel.as_deref()));
+        match verdict {
+            Verdict::Kept => {
+                let opened = matches!(call, Call::Create(payload) if payload.thread_name.is_some());
+                // A message in a thread is edited there.
+                let id = kept.map(|kept| {
+                    match kept.channel.filter(|channel| opened && channel.bytes().all(|byte| byte.is_ascii_digit())) {
+                        Some(thread) => format!("{thread}/{}", kept.id),
+                        None => kept.id,
                     }
-                }
-                Err(error) => format!("{:#}", anyhow::Error::new(error)),
-            };
-            warn!("could not deliver yet: {trouble}");
-            patience.sleep_until(Instant::now() + pause).await.map_err(|ended| ended.because(trouble))?;
-            pause *= 2;
+                });
+                Answer::Done { id, form: Form::AsComposed }
+            }
+            Verdict::IsAForum(reason) => {
+                self.learn_kind(true, &reason);
+                Answer::Refused(reason)
+            }
+            Verdict::IsNoForum(reason) => {
+                self.learn_kind(false, &reason);
+                Answer::Refused(reason)
+            }
+            Verdict::TooFast(scope) => {
+                self.metrics.rate_limited(scope);
+                let wait = wait.unwrap_or_default();
+                debug!("Discord asks to wait {wait:?} ({} limit)", scope.as_str());
+                self.budget.blocked(deed, scope, wait);
+                Answer::Wait
+            }
+            Verdict::TooOld => Answer::TooOld(wait.unwrap_or_default()),
+            Verdict::Gone => Answer::Gone,
+            Verdict::Refused(reason) => Answer::Refused(reason),
+            Verdict::Dead(reason) => Answer::Dead(reason),
+            Verdict::Trouble(reason) => Answer::Trouble(reason),
         }
     }
 }
 
-impl Gate {
-    /// Waits until a request may go out.
-    async fn pass(&mut self, patience: &Patience) -> Result<(), Undelivered> {
-        if let Some(death) = self.dead.as_ref().filter(|death| death.until > Instant::now()) {
-            return Err(Undelivered::Dead(death.reason.clone()));
-        }
-        self.dead = None;
-        match self.open_at {
-            Some(open_at) => patience.sleep_until(open_at).await.map_err(|ended| ended.for_limit(open_at)),
-            None => Ok(()),
-        }
-    }
-
-    fn die(&mut self, reason: String) -> Undelivered {
-        error!(
-            "Discord does not take messages through this webhook: {reason}. Nothing reaches the channel until \
-             DISCORD_ALERT_WEBHOOK_URL (or bridge.webhook_url_file) names a webhook that exists: make one in the channel's \
-             settings under Integrations, then start again. This one is asked again in {DEAD_PAUSE:?}."
-        );
-        self.dead = Some(Death { until: Instant::now() + DEAD_PAUSE, reason: reason.clone() });
-        Undelivered::Dead(reason)
-    }
+/// Returns all of `text` so that it reads as it was written.
+pub(super) fn escaped(text: &str) -> String {
+    markdown::escape(text, usize::MAX)
 }
 
 #[cfg(test)]

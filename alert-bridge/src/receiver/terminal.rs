@@ -6,15 +6,18 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::delivery::{Delivered, Undelivered};
+use super::plain::{self, Look};
+use super::{Answer, Answering, Form, Receiver};
 use crate::kind::{Level, State};
-use crate::message::{Entry, Label, Link, Message};
+use crate::message::Message;
+use crate::template::Templates;
 
 /// Writes each message as a few lines of text.
 pub struct Terminal {
     out: Mutex<Box<dyn Write + Send>>,
     colour: Colour,
     zone: TimeZone,
+    templates: Templates,
 }
 
 /// Whether escape sequences go out.
@@ -38,57 +41,34 @@ impl Terminal {
     /// Writes to `out`.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, colour: Colour, zone: TimeZone) -> Self {
-        Self { out: Mutex::new(out), colour, zone }
+        Self { out: Mutex::new(out), colour, zone, templates: Templates::default() }
     }
 
-    /// Writes `message`.
-    ///
-    /// # Errors
-    /// When nobody can read it any more.
-    pub fn deliver(&self, message: &Message) -> Result<Delivered, Undelivered> {
-        let text = self.text(message);
+    /// Uses words of the operator's own.
+    #[must_use]
+    pub fn with(self, templates: Templates) -> Self {
+        Self { templates, ..self }
+    }
+
+    fn write(&self, messages: &[Message]) -> Answer {
+        let text: String = messages.iter().map(|message| self.text(message)).collect();
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Undelivered::Closed)?;
-        Ok(Delivered::AsComposed)
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => Answer::Done { id: None, form: Form::AsComposed },
+            Err(error) => Answer::Trouble(format!("cannot write to standard output: {error}")),
+        }
     }
 
     fn text(&self, message: &Message) -> String {
-        let language = message.language;
-        let title = match message.state {
-            State::Note if message.title.is_empty() => language.level(message.level).to_owned(),
-            State::Note => format!("[{}] {}", language.level(message.level), message.title),
-            state => format!("[{} · {}] {}", language.state(state), language.level(message.level), message.title),
+        if let Some(body) = self.templates.body(message) {
+            return body + "\n\n";
+        }
+        let look = Look {
+            moment: &|moment| self.local(moment),
+            paint: &|text, state, level| self.painted(text, state, level),
+            line: &|entry| self.templates.line(message, entry),
         };
-        let mut lines = vec![self.painted(&title, message.state, message.level)];
-        lines.extend(message.text.lines().map(|line| format!("  {line}")));
-        lines.extend(message.fields.iter().map(|field| format!("  {}: {}", field.name, field.value)));
-        for entry in &message.entries {
-            let when = entry.when(language, |moment| self.local(moment));
-            let (lead, rest) = match entry.is_resolved() {
-                true => (when, language.was(&entry.headline)),
-                false => (entry.headline.clone(), when),
-            };
-            lines.push(format!("  {}{lead}", self.bullet(message, entry)));
-            lines.extend(entry.body.lines().map(|line| format!("    {line}")));
-            let facts = [vec![rest], pairs(&entry.labels)].concat();
-            lines.push(format!("    {}", facts.join(" · ")));
-            lines.extend(entry.links.iter().map(|link| format!("    {}", address(message, link))));
-        }
-        if !message.labels.is_empty() {
-            lines.push(format!("  {}", pairs(&message.labels).join(" · ")));
-        }
-        lines.extend(message.links.iter().map(|link| format!("  {}", address(message, link))));
-        lines.extend((message.unseen > 0).then(|| format!("  {}", language.unseen(message.unseen))));
-        lines.join("\n") + "\n\n"
-    }
-
-    /// Alone it needs no mark of its own: the title has it.
-    fn bullet(&self, message: &Message, entry: &Entry) -> String {
-        if message.entries.len() == 1 {
-            return String::new();
-        }
-        let mark = if entry.is_resolved() { "✓" } else { "●" };
-        format!("{} ", self.painted(mark, entry.state, entry.level))
+        plain::text(message, &look) + "\n\n"
     }
 
     fn local(&self, moment: Timestamp) -> String {
@@ -109,12 +89,19 @@ impl Terminal {
     }
 }
 
-fn pairs(labels: &[Label]) -> Vec<String> {
-    labels.iter().map(|label| format!("{}={}", label.name, label.value)).collect()
-}
+impl Receiver for Terminal {
+    fn kind(&self) -> &'static str {
+        "terminal"
+    }
 
-fn address(message: &Message, link: &Link) -> String {
-    format!("{}: {}", message.language.link(link.kind), link.url)
+    fn fits(&self, messages: &[Message]) -> usize {
+        messages.len()
+    }
+
+    fn post<'a>(&'a self, messages: &'a [Message]) -> Answering<'a> {
+        let answer = self.write(messages);
+        Box::pin(std::future::ready(answer))
+    }
 }
 
 #[cfg(test)]

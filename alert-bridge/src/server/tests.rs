@@ -1,66 +1,51 @@
 //! What is answered to whom.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use axum::Json;
 use axum::http::Method;
-use jiff::tz::TimeZone;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::receiver::discord::{Discord, Style, WebhookUrl};
-use crate::receiver::terminal::{Colour, Terminal};
+use crate::clock::Clock;
+use crate::incident::Following;
+use crate::outbox::Outbox;
+use crate::routing::Routing;
+use crate::watchdog;
 
 const SINGLE: &[u8] = include_bytes!("../../testdata/alertmanager/single-01.json");
-
-/// What was printed.
-#[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 struct Door {
     router: Router,
     registry: Registry,
+    outbox: Outbox,
     stop: CancellationToken,
 }
 
 impl Door {
-    fn with(receiver: impl FnOnce(Metrics) -> Receiver, kind: &'static str, patience: Duration) -> Self {
+    /// A door into an outbox in memory, with one receiver whom nobody tells.
+    fn open() -> Self {
+        Self::into(Outbox::in_memory().unwrap())
+    }
+
+    fn into(outbox: Outbox) -> Self {
         let mut registry = Registry::default();
         let stop = CancellationToken::new();
-        let metrics = Metrics::register(registry.sub_registry_with_prefix("noroshi_bridge"), kind);
-        let receiver = receiver(metrics.clone());
-        let router = router(Bridge { receiver, language: Language::En, patience, metrics, stop: stop.clone() });
-        Self { router, registry, stop }
-    }
-
-    /// Alerts are printed on `paper`.
-    fn to_paper(paper: &Paper) -> Self {
-        let terminal = Terminal::new(Box::new(paper.clone()), Colour::Off, TimeZone::UTC);
-        Self::with(|_| Receiver::Terminal(terminal), "terminal", Duration::from_secs(8))
-    }
-
-    /// Alerts go to a Discord at `address`, which is asked once.
-    fn to_discord(address: &str) -> Self {
-        let url = WebhookUrl::parse(&SecretString::from(address)).unwrap();
-        let discord = |metrics| Receiver::Discord(Box::new(Discord::new(url, Style::default(), metrics).unwrap()));
-        Self::with(discord, "discord", Duration::ZERO)
+        let metrics = Metrics::register(registry.sub_registry_with_prefix("noroshi_bridge"));
+        let routing = Routing::to_all(["people"]);
+        let intake = Intake::new(outbox.clone(), routing, Following::default(), Clock::System, metrics.clone());
+        let watchdog = Watchdog::new(
+            watchdog::Config::default(),
+            watchdog::Memory::default(),
+            intake.clone(),
+            outbox.clone(),
+            Clock::System,
+            metrics.clone(),
+        );
+        let router = router(Bridge::new(intake, watchdog, metrics, stop.clone()));
+        Self { router, registry, outbox, stop }
     }
 
     async fn ask(&self, request: axum::http::request::Builder, body: impl Into<Body>) -> (StatusCode, String) {
@@ -74,6 +59,10 @@ impl Door {
         self.ask(Request::post("/alertmanager"), body).await
     }
 
+    async fn waiting(&self) -> usize {
+        self.outbox.waiting("people", 10_000, usize::MAX).await.unwrap().len()
+    }
+
     fn counts(&self, line: &str) -> bool {
         let mut text = String::new();
         encode(&mut text, &self.registry).unwrap();
@@ -82,20 +71,19 @@ impl Door {
 }
 
 #[tokio::test]
-async fn a_webhook_is_told_and_counted() {
-    let paper = Paper::default();
-    let door = Door::to_paper(&paper);
+async fn a_webhook_is_kept_and_counted_and_its_retry_is_dropped() {
+    let door = Door::open();
 
-    assert_eq!(door.post(SINGLE).await, (StatusCode::OK, "told\n".into()));
+    assert_eq!(door.post(SINGLE).await, (StatusCode::OK, "accepted\n".into()));
+    assert_eq!(door.post(SINGLE).await, (StatusCode::OK, "the same was accepted a moment before\n".into()));
 
-    let printed = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-    assert!(printed.starts_with("[Firing · Critical] DiskFull — web-01\n"), "{printed}");
+    assert_eq!(door.waiting().await, 1);
     for line in [
         r#"noroshi_bridge_webhooks_total{outcome="accepted"} 1"#,
+        r#"noroshi_bridge_webhooks_total{outcome="duplicate"} 1"#,
         r#"noroshi_bridge_alerts_total{status="firing"} 1"#,
         r#"noroshi_bridge_alerts_total{status="resolved"} 0"#,
-        r#"noroshi_bridge_deliveries_total{receiver="terminal",outcome="delivered"} 1"#,
-        r"noroshi_bridge_delivery_duration_seconds_count 1",
+        r"noroshi_bridge_commit_duration_seconds_count 2",
         r#"noroshi_bridge_rate_limited_total{scope="shared"} 0"#,
     ] {
         assert!(door.counts(line), "{line}");
@@ -103,15 +91,60 @@ async fn a_webhook_is_told_and_counted() {
 }
 
 #[tokio::test]
+async fn the_alert_that_always_fires_is_noted_and_told_to_nobody() {
+    let door = Door::open();
+    let alert = |name: &str| {
+        format!(r#"{{"status":"firing","labels":{{"alertname":"{name}"}},"startsAt":"2026-11-22T07:14:23Z"}}"#)
+    };
+    let body = |alerts: &[String]| format!(r#"{{"receiver":"r","groupKey":"k","alerts":[{}]}}"#, alerts.join(","));
+    assert_eq!(door.post(body(&[alert("Watchdog")])).await, (StatusCode::OK, "a sign of life\n".to_owned()));
+    assert_eq!(door.waiting().await, 0);
+    assert!(door.counts(r#"noroshi_bridge_webhooks_total{outcome="alive"} 1"#));
+
+    // In one group with others, because somebody has no route of its own for it.
+    assert_eq!(door.post(body(&[alert("Watchdog"), alert("HostDown")])).await.0, StatusCode::OK);
+    let waiting = door.outbox.waiting("people", 10, usize::MAX).await.unwrap();
+    let [event] = waiting.as_slice() else { panic!("{waiting:?}") };
+    assert!(event.body.contains("HostDown") && !event.body.contains("Watchdog"), "{}", event.body);
+    assert!(door.counts(r#"noroshi_bridge_alerts_total{status="firing"} 1"#));
+}
+
+#[tokio::test]
+async fn what_the_other_of_two_alertmanagers_says_is_the_same() {
+    let door = Door::open();
+    let other = String::from_utf8(SINGLE.to_vec()).unwrap().replace("http://vm:23201", "http://vm-2:23201");
+    assert_ne!(other.as_bytes(), SINGLE);
+    door.post(SINGLE).await;
+    assert_eq!(door.post(other).await.1, "the same was accepted a moment before\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_asked_for_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (outbox, _) = Outbox::open(directory.path()).unwrap();
+    // As full as a disk can be: not one page more.
+    outbox.run(|connection| connection.execute_batch("PRAGMA max_page_count = 1")).await.unwrap();
+    let door = Door::into(outbox);
+    let long = "x".repeat(1 << 20);
+    let body = String::from_utf8(SINGLE.to_vec()).unwrap().replace("Value is high", &long);
+
+    let (status, said) = door.post(body).await;
+
+    assert_eq!((status, said.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "the disk is full\n"));
+    assert!(door.counts(r#"noroshi_bridge_webhooks_total{outcome="failed"} 1"#));
+    assert_eq!(door.waiting().await, 0);
+}
+
+#[tokio::test]
 async fn what_is_not_a_post_of_plain_json_is_explained() {
-    let door = Door::to_paper(&Paper::default());
+    let door = Door::open();
 
     let (status, said) = door.ask(Request::get("/alertmanager"), "").await;
     assert_eq!(
         (status, said.as_str()),
         (
             StatusCode::METHOD_NOT_ALLOWED,
-            "only POST is answered here: Alertmanager's webhook_configs post to /alertmanager\n"
+            "only POST is answered here: Alertmanager's webhook_configs post to /alertmanager, scripts to /notify\n"
         )
     );
     let (status, said) = door.ask(Request::post("/alertmanager").header("content-encoding", "gzip"), SINGLE).await;
@@ -122,14 +155,18 @@ async fn what_is_not_a_post_of_plain_json_is_explained() {
     let (status, said) = door.ask(Request::post("/alerts"), SINGLE).await;
     assert_eq!(
         (status, said.as_str()),
-        (StatusCode::NOT_FOUND, "nothing is at /alerts; Alertmanager's webhooks go to POST /alertmanager\n")
+        (
+            StatusCode::NOT_FOUND,
+            "nothing is at /alerts; Alertmanager's webhooks go to POST /alertmanager, notes to POST /notify\n"
+        )
     );
     assert!(door.counts(r#"noroshi_bridge_webhooks_total{outcome="rejected"} 2"#));
 }
 
 #[tokio::test]
 async fn a_body_of_16_mib_is_read_and_a_longer_one_is_refused() {
-    let door = Door::to_paper(&Paper::default());
+    let door = Door::open();
+    // One at a time has room for four of them; the retry of the first is dropped, but read.
     let padded = |length: usize| [SINGLE, &vec![b' '; length - SINGLE.len()]].concat();
     assert_eq!(door.post(padded(BODY_LIMIT_BYTES)).await.0, StatusCode::OK);
     let refused = (StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 16 MiB\n".to_owned());
@@ -138,70 +175,11 @@ async fn a_body_of_16_mib_is_read_and_a_longer_one_is_refused() {
 
 #[tokio::test]
 async fn while_shutting_down_alertmanager_is_asked_to_come_again() {
-    let paper = Paper::default();
-    let door = Door::to_paper(&paper);
+    let door = Door::open();
     door.stop.cancel();
     let (status, said) = door.post(SINGLE).await;
     assert_eq!((status, said.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "the bridge is shutting down\n"));
-    assert!(paper.0.lock().unwrap().is_empty());
-}
-
-/// A Discord that answers everything with `status`, on a port of its own; what it heard comes out of the receiver.
-async fn discord_saying(
-    status: u16,
-    body: Value,
-) -> (String, tokio::sync::mpsc::UnboundedReceiver<(String, String, Value)>) {
-    let (heard, hears) = tokio::sync::mpsc::unbounded_channel();
-    let answer = move |uri: Uri, headers: HeaderMap, Json(payload): Json<Value>| {
-        let agent = headers[header::USER_AGENT].to_str().unwrap().to_owned();
-        heard.send((uri.to_string(), agent, payload)).unwrap();
-        std::future::ready((StatusCode::from_u16(status).unwrap(), Json(body.clone())))
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(post(answer))).await.unwrap() });
-    (format!("http://{address}/api/webhooks/1/hunter2?thread_id=5"), hears)
-}
-
-#[tokio::test]
-async fn a_message_reaches_discord_as_its_current_api_wants_it() {
-    let (address, mut hears) = discord_saying(200, json!({"id": "9"})).await;
-    assert_eq!(Door::to_discord(&address).post(SINGLE).await.0, StatusCode::OK);
-
-    let (path, agent, payload) = hears.recv().await.unwrap();
-    assert_eq!(path, "/api/v10/webhooks/1/hunter2?wait=true&thread_id=5");
-    assert!(
-        agent.starts_with("DiscordBot (https://") && agent.ends_with(concat!(", ", env!("CARGO_PKG_VERSION"), ")")),
-        "{agent}"
-    );
-    assert_eq!(payload["embeds"][0]["title"], "🔴 Firing: DiskFull — web-01");
-}
-
-#[tokio::test]
-async fn whatever_discord_refuses_alertmanager_is_asked_to_come_again() {
-    for (status, outcome) in
-        [(500, "unreachable"), (429, "rate_limited"), (404, "dead"), (401, "dead"), (403, "dead"), (400, "refused")]
-    {
-        let (address, _hears) = discord_saying(status, json!({"message": "m", "retry_after": 9.0})).await;
-        let door = Door::to_discord(&address);
-
-        let (answered, said) = door.post(SINGLE).await;
-
-        assert_eq!(answered, StatusCode::SERVICE_UNAVAILABLE, "{status}");
-        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
-        let line = format!(r#"noroshi_bridge_deliveries_total{{receiver="discord",outcome="{outcome}"}} 1"#);
-        assert!(door.counts(&line) && door.counts(r#"noroshi_bridge_webhooks_total{outcome="failed"} 1"#), "{line}");
-        assert_eq!(door.counts(r#"noroshi_bridge_rate_limited_total{scope="user"} 1"#), status == 429);
-    }
-}
-
-#[tokio::test]
-async fn no_answer_shows_the_token() {
-    // Bound and dropped: nobody listens there.
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let (status, said) = Door::to_discord(&format!("http://{free}/api/webhooks/1/hunter2")).post(SINGLE).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(said.contains("cannot reach Discord") && !said.contains("hunter2") && !said.contains("webhooks"), "{said}");
+    assert_eq!(door.waiting().await, 0);
 }
 
 /// One line of `testdata/hostile/index.jsonl`.
@@ -245,7 +223,7 @@ impl Case {
 #[tokio::test]
 async fn hostile_bodies_are_answered_as_expected() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/hostile");
-    let door = Door::to_paper(&Paper::default());
+    let door = Door::open();
     let index = std::fs::read_to_string(directory.join("index.jsonl")).unwrap();
     for line in index.lines() {
         let case: Case = serde_json::from_str(line).unwrap();

@@ -18,6 +18,8 @@ pub const CONFIG: u8 = 78;
 pub enum Failure {
     /// The configuration is wrong; systemd must not start us again ([`CONFIG`]).
     Configuration(anyhow::Error),
+    /// The command line parses, and what it asks for makes no sense ([`USAGE`]).
+    Usage(anyhow::Error),
     /// Anything else ([`FAILED`]); `?` on an [`anyhow::Error`] means this one.
     Running(anyhow::Error),
 }
@@ -33,6 +35,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Configuration(_) => CONFIG,
+            Self::Usage(_) => USAGE,
             Self::Running(_) => FAILED,
         }
     }
@@ -47,7 +50,7 @@ impl From<anyhow::Error> for Failure {
 /// The whole chain in one line: `cannot push: the gateway cannot be reached: connection refused`.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Configuration(error) | Self::Running(error)) = self;
+        let (Self::Configuration(error) | Self::Usage(error) | Self::Running(error)) = self;
         write!(f, "{error:#}")
     }
 }

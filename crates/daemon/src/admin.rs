@@ -92,11 +92,10 @@ async fn metrics(State(pages): State<Arc<Pages>>) -> Response {
     }
 }
 
-async fn ready(State(pages): State<Arc<Pages>>) -> (StatusCode, &'static str) {
-    if pages.readiness.is_ready() {
-        (StatusCode::OK, "OK\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n")
+async fn ready(State(pages): State<Arc<Pages>>) -> (StatusCode, String) {
+    match pages.readiness.obstacle() {
+        None => (StatusCode::OK, "OK\n".to_owned()),
+        Some(obstacle) => (StatusCode::SERVICE_UNAVAILABLE, format!("{obstacle}\n")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! From the start of all parts to the end of the last one.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -14,17 +14,53 @@ use tracing::{error, info, warn};
 
 /// Whether this process may be sent work. The admin page shows it, [`Lifecycle::run`] moves it.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(Arc<Lights>);
+
+#[derive(Default)]
+struct Lights {
+    running: AtomicBool,
+    conditions: Mutex<Vec<(&'static str, Arc<AtomicBool>)>>,
+}
+
+/// Something that has to hold beside the process being up: that a part's upstream is there, say.
+#[derive(Clone, Default)]
+pub struct Condition(Arc<AtomicBool>);
+
+impl Condition {
+    /// Says whether it holds.
+    pub fn set(&self, holds: bool) {
+        self.0.store(holds, Ordering::Release);
+    }
+}
 
 impl Readiness {
-    /// Returns whether everything is built and nothing is stopping.
+    /// Returns whether everything is built, nothing is stopping, and every condition holds.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.obstacle().is_none()
+    }
+
+    /// Returns why this process may not be sent work, in a few words, if it may not.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&'static str> {
+        if !self.0.running.load(Ordering::Acquire) {
+            return Some("starting or stopping");
+        }
+        let conditions = self.0.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        conditions.iter().find(|(_, holds)| !holds.load(Ordering::Acquire)).map(|(otherwise, _)| *otherwise)
+    }
+
+    /// Adds a condition, which does not hold yet; `otherwise` is what the page says while it does not.
+    #[must_use]
+    pub fn condition(&self, otherwise: &'static str) -> Condition {
+        let condition = Condition::default();
+        let light = (otherwise, Arc::clone(&condition.0));
+        self.0.conditions.lock().unwrap_or_else(PoisonError::into_inner).push(light);
+        condition
     }
 
     pub(crate) fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+        self.0.running.store(ready, Ordering::Release);
     }
 }
 
@@ -174,6 +210,17 @@ mod tests {
 
         assert_eq!(format!("{error:#}"), "brittle failed: the disk is full");
         assert!(!readiness.is_ready());
+    }
+
+    #[test]
+    fn a_process_is_ready_while_it_runs_and_every_condition_holds() {
+        let readiness = Readiness::default();
+        let upstream = readiness.condition("nobody is there");
+        assert_eq!(readiness.obstacle(), Some("starting or stopping"));
+        readiness.set(true);
+        assert_eq!(readiness.obstacle(), Some("nobody is there"));
+        upstream.set(true);
+        assert!(readiness.is_ready());
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,16 @@ pub enum InvalidName {
     Reserved(String),
 }
 
+impl InvalidName {
+    /// Returns the name that was refused.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Metric(name) | Self::Label(name) | Self::Reserved(name) => name,
+        }
+    }
+}
+
 impl fmt::Display for InvalidName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -45,11 +55,13 @@ impl MetricName {
     /// [`InvalidName::Metric`] otherwise.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, InvalidName> {
         let name = name.into();
-        if is_name(&name, |letter| letter == b':') {
-            Ok(Self(name))
-        } else {
-            Err(InvalidName::Metric(name.into_owned()))
-        }
+        Self::check(&name)?;
+        Ok(Self(name))
+    }
+
+    /// Returns whether `name` would be taken.
+    pub(crate) fn check(name: &str) -> Result<(), InvalidName> {
+        if is_name(name, |letter| letter == b':') { Ok(()) } else { Err(InvalidName::Metric(name.to_owned())) }
     }
 
     /// Returns the name as text.
@@ -77,12 +89,18 @@ impl LabelName {
     /// [`InvalidName::Label`] or [`InvalidName::Reserved`] otherwise.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, InvalidName> {
         let name = name.into();
-        if !is_name(&name, |_| false) {
-            Err(InvalidName::Label(name.into_owned()))
+        Self::check(&name)?;
+        Ok(Self(name))
+    }
+
+    /// Returns whether `name` would be taken.
+    pub(crate) fn check(name: &str) -> Result<(), InvalidName> {
+        if !is_name(name, |_| false) {
+            Err(InvalidName::Label(name.to_owned()))
         } else if name.starts_with("__") {
-            Err(InvalidName::Reserved(name.into_owned()))
+            Err(InvalidName::Reserved(name.to_owned()))
         } else {
-            Ok(Self(name))
+            Ok(())
         }
     }
 

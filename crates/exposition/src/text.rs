@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use crate::family::{Families, Family};
+use crate::escape;
+use crate::families::Families;
+use crate::family::Family;
 use crate::labels::Labels;
 use crate::name::MetricName;
 use crate::number::Number;
@@ -22,15 +24,26 @@ impl Display for Family {
         if series.peek().is_none() {
             return Ok(());
         }
+        // Piece by piece: a page has thousands, and each macro of formatting costs more than what it writes.
         let name = self.name();
         if !self.help().is_empty() {
-            write!(f, "# HELP {name} ")?;
-            escape(self.help(), f, |character| character == '"')?;
+            for piece in ["# HELP ", name.as_str(), " "] {
+                f.write_str(piece)?;
+            }
+            escape::help(self.help(), f)?;
             f.write_char('\n')?;
         }
-        writeln!(f, "# TYPE {name} {}", self.kind().as_str())?;
+        for piece in ["# TYPE ", name.as_str(), " ", self.kind().as_str(), "\n"] {
+            f.write_str(piece)?;
+        }
         series.try_for_each(|(labels, value)| match value {
-            Value::Number(number) => writeln!(f, "{name}{labels} {}", Number(number.0)),
+            Value::Number(number) => {
+                f.write_str(name.as_str())?;
+                labels.fmt(f)?;
+                f.write_char(' ')?;
+                Number(number.0).fmt(f)?;
+                f.write_char('\n')
+            }
             Value::Histogram(histogram) => write_histogram(f, name, labels, histogram),
             Value::Summary(summary) => write_summary(f, name, labels, summary),
         })
@@ -66,40 +79,17 @@ fn count_number(count: u64) -> Number {
     Number(count as f64)
 }
 
-/// `{name="value",…}`, or nothing when there is no label.
-impl Display for Labels {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write_labels(f, self, None)
-    }
-}
-
 /// Writes labels and, behind them, the one that tells the lines of a series apart.
 fn write_labels(f: &mut Formatter<'_>, labels: &Labels, own: Option<(&str, f64)>) -> fmt::Result {
+    let Some((name, value)) = own else { return labels.fmt(f) };
     let mut before = '{';
     for (name, value) in labels.iter() {
         write!(f, "{before}{name}=\"")?;
-        escape(value, f, |_| false)?;
+        escape::label_value(value, f)?;
         f.write_char('"')?;
         before = ',';
     }
-    if let Some((name, value)) = own {
-        write!(f, "{before}{name}=\"{}\"", Number(value))?;
-        before = ',';
-    }
-    if before == '{' { Ok(()) } else { f.write_char('}') }
-}
-
-/// Writes `text` with `\\`, `\n` and, unless `plain` says that it stands for itself here, `\"`.
-fn escape(text: &str, f: &mut Formatter<'_>, plain: impl Fn(char) -> bool) -> fmt::Result {
-    for character in text.chars() {
-        match character {
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '"' if !plain('"') => f.write_str("\\\"")?,
-            other => f.write_char(other)?,
-        }
-    }
-    Ok(())
+    write!(f, "{before}{name}=\"{}\"}}", Number(value))
 }
 
 #[cfg(test)]

@@ -41,11 +41,19 @@ impl From<Summary> for Value {
 }
 
 /// A histogram with cumulative buckets, of which the last one that matters is `+Inf`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Histogram {
     pub(crate) buckets: Vec<(Float, u64)>,
     pub(crate) sum: Float,
     pub(crate) count: u64,
+}
+
+/// With and without a bucket `+Inf` of its own is the same, as long as the same stands in it.
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        let buckets = |own: &Self| own.buckets().map(|(bound, count)| (Float(bound), count)).collect::<Vec<_>>();
+        (self.sum, self.count) == (other.sum, other.count) && buckets(self) == buckets(other)
+    }
 }
 
 impl Histogram {
@@ -56,25 +64,17 @@ impl Histogram {
     #[must_use]
     pub fn new(buckets: impl IntoIterator<Item = (f64, u64)>, sum: f64, count: u64) -> Self {
         let buckets = buckets.into_iter().filter(|(bound, _)| !bound.is_nan());
-        let mut own = Self { buckets: buckets.map(|(le, n)| (Float(le), n)).collect(), sum: Float(sum), count };
-        own.close();
-        own
+        Self { buckets: buckets.map(|(le, n)| (Float(le), n)).collect(), sum: Float(sum), count }
     }
 
-    /// Returns a histogram of which nothing is known yet.
-    pub(crate) fn open() -> Self {
-        Self { buckets: Vec::new(), sum: Float(0.0), count: 0 }
-    }
-
-    /// Adds the last bucket if nobody did.
-    pub(crate) fn close(&mut self) {
-        if !self.buckets.iter().any(|(bound, _)| bound.0 == f64::INFINITY) {
-            self.buckets.push((Float(f64::INFINITY), self.count));
-        }
-    }
-
-    /// Returns pairs of upper bound and cumulative count.
+    /// Returns pairs of upper bound and cumulative count, with one for `+Inf`.
     pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        let is_open = !self.buckets.iter().any(|(bound, _)| bound.0 == f64::INFINITY);
+        self.own_buckets().chain(is_open.then_some((f64::INFINITY, self.count)))
+    }
+
+    /// Returns pairs of upper bound and cumulative count as they were given: `+Inf` may be missing.
+    pub fn own_buckets(&self) -> impl Iterator<Item = (f64, u64)> {
         self.buckets.iter().map(|(bound, count)| (bound.0, *count))
     }
 

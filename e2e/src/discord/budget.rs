@@ -51,6 +51,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Returns whether anything is taken.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.webhook.is_none() && self.global.is_none() && self.channel.is_none()
+    }
+
     /// No limits at all: for tests of something else.
     #[must_use]
     pub fn off() -> Self {

@@ -8,6 +8,7 @@ use super::embed::embeds;
 use super::form::{At, Form, Text, is_snowflake_text, length, list, member, not_a_string, text, too_long};
 use super::link::{WEB, url};
 use super::mentions::{Pings, allowed, pings};
+use super::upload::Upload;
 
 const CONTENT: Text = Text::up_to(2000);
 const USERNAME: Text = Text::up_to(80).range();
@@ -22,7 +23,11 @@ pub(super) struct Target<'a> {
     /// `v10` in the path; none in what people copy from their client.
     pub(super) version: Option<u32>,
     pub(super) thread: Option<&'a str>,
+    /// Whether the channel is a forum.
+    pub(super) forum: bool,
     pub(super) with_components: bool,
+    /// What came along.
+    pub(super) files: &'a [Upload],
 }
 
 /// Checks a new message; its id is given when it is kept.
@@ -109,7 +114,10 @@ fn parts(form: &mut Form, given: &Map<String, Value>, target: &Target<'_>, flags
     }
     let kept = message.get("flags").and_then(Value::as_i64).unwrap_or_default() & COMPONENTS_V2;
     message["flags"] = json!(kept | flags);
-    attachments(form, member(given, "attachments"));
+    // What is not named stays as it is.
+    if let Some(value) = given.get("attachments") {
+        message["attachments"] = attachments(form, value, target);
+    }
 }
 
 fn is_filled(value: &Value) -> bool {
@@ -123,19 +131,32 @@ fn is_filled(value: &Value) -> bool {
     }
 }
 
-/// The double takes no files, so every attachment that is named lacks its data.
-fn attachments(form: &mut Form, value: &Value) {
+/// What is said of the files that came along. One that is named and did not come lacks its data; one that came and is not
+/// named is not kept.
+fn attachments(form: &mut Form, value: &Value, target: &Target<'_>) -> Value {
     let at = At::root("attachments");
     if value.is_null() {
-        return;
+        return json!([]);
     }
+    let mut kept = Vec::new();
     for (index, attachment) in list(form, &at, value).into_iter().flatten().enumerate() {
-        if attachment.get("id").is_none_or(Value::is_null) {
+        let Some(id) = attachment.get("id").filter(|id| !id.is_null()) else {
             form.refuse(&at.then(index).then("id"), "BASE_TYPE_REQUIRED", "This field is required");
-        } else {
+            continue;
+        };
+        let place = id.as_u64().or_else(|| id.as_str()?.parse().ok());
+        let Some(file) = target.files.iter().find(|file| Some(file.place) == place) else {
             form.refuse(&at.then(index), "ATTACHMENT_NOT_FOUND", "Attachment data not found");
-        }
+            continue;
+        };
+        let name = attachment.get("filename").and_then(Value::as_str).unwrap_or(&file.name);
+        let url = format!("https://cdn.discordapp.com/attachments/{}/{index}/{name}", target.channel);
+        kept.push(json!({
+            "id": index.to_string(), "filename": name, "size": file.bytes.len(), "url": url,
+            "description": attachment.get("description").unwrap_or(&Value::Null),
+        }));
     }
+    json!(kept)
 }
 
 fn author(form: &mut Form, given: &Map<String, Value>, webhook: &str) -> Value {
@@ -157,7 +178,7 @@ fn author(form: &mut Form, given: &Map<String, Value>, webhook: &str) -> Value {
     })
 }
 
-/// Threads: a message may go into one that exists. Webhooks of forums, which must name one, are left out.
+/// Threads: a message may go into one that exists, and in a forum it must go into one or open one.
 fn thread(form: &mut Form, given: &Map<String, Value>, target: &Target<'_>, message: &mut Value) -> Result<(), Answer> {
     if let Some(thread) = target.thread {
         if !is_snowflake_text(thread) {
@@ -170,7 +191,17 @@ fn thread(form: &mut Form, given: &Map<String, Value>, target: &Target<'_>, mess
     let name = member(given, "thread_name");
     let rule = Text::up_to(100).required().range();
     if !name.is_null() && text(form, &At::root("thread_name"), name, rule).is_some() {
-        return Err(Answer::error(400, 220_003, "Webhooks can only create threads in forum channels"));
+        if !target.forum {
+            return Err(Answer::error(400, 220_003, "Webhooks can only create threads in forum channels"));
+        }
+        if target.thread.is_some() {
+            let said = "Webhooks posted to forum channels cannot have both a thread_name and thread_id";
+            return Err(Answer::error(400, 220_002, said));
+        }
+        message["thread_name"] = name.clone();
+    } else if target.forum && target.thread.is_none() {
+        let said = "Webhooks posted to forum channels must have a thread_name or thread_id";
+        return Err(Answer::error(400, 220_001, said));
     }
     Ok(())
 }
@@ -184,8 +215,8 @@ fn finish(
 ) -> Result<(Value, Pings), Answer> {
     let allowed = allowed(&mut form, member(given, "allowed_mentions"));
     form.finish(target.version)?;
-    drop_missing_pictures(&mut message);
-    if !["content", "embeds", "components"].iter().any(|part| is_filled(&message[*part])) {
+    resolve_pictures(&mut message);
+    if !["content", "embeds", "components", "attachments"].iter().any(|part| is_filled(&message[*part])) {
         return Err(Answer::error(400, 50006, "Cannot send an empty message"));
     }
     // With components v2 the text stands in the components.
@@ -200,21 +231,31 @@ fn finish(
     Ok((message, pings))
 }
 
-/// `attachment://chart.png` shows a file of the same request; without the file there is no picture.
-fn drop_missing_pictures(message: &mut Value) {
-    let is_missing = |link: Option<&Value>| {
-        link.and_then(Value::as_str).is_some_and(|link| link.to_lowercase().starts_with("attachment:"))
+/// `attachment://chart.png` shows a file of the same request; without the file there is no picture, and with it the file
+/// is no longer listed by itself.
+fn resolve_pictures(message: &mut Value) {
+    let mut files = message["attachments"].as_array().cloned().unwrap_or_default();
+    let mut shown = Vec::new();
+    let mut resolve = |link: Option<&mut Value>| {
+        let Some(link) = link else { return true };
+        let Some(name) = link.as_str().and_then(|link| link.strip_prefix("attachment://")) else { return true };
+        let Some(file) = files.iter().find(|file| file["filename"] == name) else { return false };
+        shown.push(file["id"].clone());
+        *link = file["url"].clone();
+        true
     };
     for embed in message["embeds"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        embed.retain(|name, part| !(["image", "thumbnail"].contains(&name.as_str()) && is_missing(part.get("url"))));
+        embed.retain(|name, part| !["image", "thumbnail"].contains(&name.as_str()) || resolve(part.get_mut("url")));
         for part in ["footer", "author"] {
             if let Some(part) = embed.get_mut(part).and_then(Value::as_object_mut)
-                && is_missing(part.get("icon_url"))
+                && !resolve(part.get_mut("icon_url"))
             {
                 part.remove("icon_url");
             }
         }
     }
+    files.retain(|file| !shown.contains(&file["id"]));
+    message["attachments"] = json!(files);
 }
 
 /// This moment as Discord writes it.

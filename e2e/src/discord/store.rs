@@ -1,12 +1,13 @@
 //! What the double remembers: its webhooks, their messages, and the journal of what happened.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::form::is_snowflake_text;
 use super::mentions::Pings;
+use super::upload::Upload;
 
 /// Discord's ids count milliseconds from the first second of 2015.
 const EPOCH_MS: i64 = 1_420_070_400_000;
@@ -24,6 +25,8 @@ pub struct Message {
     pub pings: Pings,
     /// How often it was edited since.
     pub edits: u32,
+    /// The files that came with it.
+    pub files: Vec<Upload>,
     pub(super) deleted: bool,
 }
 
@@ -77,6 +80,7 @@ pub(super) struct Store {
     messages: Vec<Message>,
     journal: Vec<(Deed, String)>,
     last_id: i64,
+    forums: HashSet<String>,
 }
 
 impl Store {
@@ -103,6 +107,16 @@ impl Store {
         Ok(webhook)
     }
 
+    /// Makes the channel of this webhook a forum.
+    pub(super) fn make_forum(&mut self, id: &str) {
+        self.forums.insert(id.to_owned());
+    }
+
+    /// Returns whether the channel of this webhook is a forum.
+    pub(super) fn is_forum(&self, id: &str) -> bool {
+        self.forums.contains(id)
+    }
+
     /// Deletes a webhook: from now on it is unknown.
     pub(super) fn delete_webhook(&mut self, id: &str) {
         if let Some(webhook) = self.webhooks.get_mut(id) {
@@ -111,12 +125,16 @@ impl Store {
     }
 
     /// Keeps a new message and gives it its id.
-    pub(super) fn create(&mut self, webhook: &str, mut body: Value, pings: Pings) -> &Message {
+    pub(super) fn create(&mut self, webhook: &str, mut body: Value, pings: Pings, files: Vec<Upload>) -> &Message {
         let id = self.next_id();
         body["id"] = json!(id);
+        if body["thread_name"].is_string() {
+            // The first message of a post bears the id of its thread.
+            body["channel_id"] = json!(id);
+        }
         self.journal.push((Deed::Created, id.clone()));
         let webhook = webhook.to_owned();
-        self.messages.push(Message { id, webhook, body, pings, edits: 0, deleted: false });
+        self.messages.push(Message { id, webhook, body, pings, edits: 0, files, deleted: false });
         self.messages.last().expect("one was pushed just now")
     }
 

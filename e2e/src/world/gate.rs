@@ -137,6 +137,25 @@ pub async fn knock(gate: SocketAddr, ca: &Path, knock: &Knock) -> io::Result<Rep
     parse(&answer.await.map_err(|_| io::Error::new(ErrorKind::TimedOut, "no answer within 20 s"))??)
 }
 
+/// Sends two requests in one breath on one connection, and returns the statuses that come back.
+///
+/// # Errors
+/// As [`knock`].
+pub async fn knock_twice(gate: SocketAddr, ca: &Path, first: &Knock, second: &Knock) -> io::Result<Vec<u16>> {
+    let both = async {
+        let mut stream = connect(gate, ca, first.from).await?;
+        let kept = String::from_utf8_lossy(&first.bytes(gate)).replace("Connection: close\r\n", "");
+        stream.write_all(&[kept.as_bytes(), &second.bytes(gate)].concat()).await?;
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).await?;
+        let answers = String::from_utf8_lossy(&answers).into_owned();
+        let statuses = answers.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)?.parse().ok());
+        Ok(statuses.collect())
+    };
+    let both = tokio::time::timeout(Duration::from_secs(20), both).await;
+    both.map_err(|_| io::Error::new(ErrorKind::TimedOut, "no answer within 20 s"))?
+}
+
 async fn connect(
     gate: SocketAddr,
     ca: &Path,

@@ -35,17 +35,32 @@ pub(super) struct Plan {
     pub(super) speedup: u32,
     /// Discord's.
     pub(super) limits: Limits,
+    /// What else the bridge's section says, with its indentation; a world that watches nothing but the sign of life.
+    pub(super) bridge: Option<String>,
+    /// Writes the bridge's `noroshi.yaml`, and the files that it names, into a folder.
+    pub(super) configure: Option<Configure>,
 }
+
+/// See [`Plan::configure`].
+pub(super) type Configure = Box<dyn FnOnce(&Path) + Send>;
 
 /// Nothing at all, where a minute takes two seconds.
 impl Default for Plan {
     fn default() -> Self {
-        Self { front: None, watching: false, alerting: false, speedup: 30, limits: Limits::default() }
+        Self {
+            front: None,
+            watching: false,
+            alerting: false,
+            speedup: 30,
+            limits: Limits::default(),
+            bridge: None,
+            configure: None,
+        }
     }
 }
 
 impl World {
-    pub(super) async fn start(plan: Plan) -> Self {
+    pub(super) async fn start(mut plan: Plan) -> Self {
         let turn = Turn::come().await;
         let port = Port::reserve;
         let world = Self {
@@ -58,6 +73,7 @@ impl World {
                 pushgateway: port(),
                 prometheus: port(),
                 alertmanager: port(),
+                other_alertmanager: port(),
                 bridge: port(),
                 bridge_admin: port(),
             },
@@ -70,6 +86,18 @@ impl World {
             fs::create_dir(world.folder().join(folder)).expect("a folder can be made");
         }
         world.render();
+        if plan.bridge.is_some() {
+            world.keep_only_the_sign_of_life();
+        }
+        match plan.configure.take() {
+            Some(configure) => configure(world.folder()),
+            None => {
+                // A bridge holds back by itself what a channel would not take; here it takes anything.
+                let rate = if plan.limits.is_off() { "1000000/1" } else { "30/60" };
+                let config = format!("bridge:\n  channel_rate: {rate}\n{}", plan.bridge.as_deref().unwrap_or_default());
+                fs::write(world.folder().join("bridge.yaml"), config).expect("a world can write its configuration");
+            }
+        }
         world.launch(&plan);
         world.is_ready(&plan).await;
         world
@@ -131,6 +159,22 @@ impl World {
         }
         let output = command.output().expect("scripts/render-config can be run");
         assert!(output.status.success(), "render-config: {}", String::from_utf8_lossy(&output.stderr));
+        // Reminders keep their time, and the sign of life is one. Here it comes with every flush.
+        let file = self.folder().join("config/alertmanager/alertmanager.yml");
+        let text = fs::read_to_string(&file).expect("render-config copies alertmanager.yml");
+        fs::write(&file, replace(&text, "repeat_interval: 45s", "repeat_interval: 500ms"))
+            .expect("a world can write its configuration");
+    }
+
+    /// Leaves out the rules about what such a world does not have.
+    fn keep_only_the_sign_of_life(&self) {
+        for rules in
+            fs::read_dir(self.folder().join("config/alert-rules")).expect("render-config copies the rules").flatten()
+        {
+            if rules.file_name() != "watchdog.yml" {
+                fs::remove_file(rules.path()).expect("a world can change its configuration");
+            }
+        }
     }
 
     /// Starts the Pushgateway. Also for a second time, after it was killed.
@@ -176,7 +220,7 @@ impl World {
             .collect();
         let main = format!(
             "daemon off;\n# One process: there is no worker that could outlive it.\nmaster_process off;\n\
-             pid {folder}/nginx.pid;\nerror_log stderr info;\nevents {{}}\nhttp {{\n\
+             pid {folder}/nginx.pid;\nerror_log stderr info;\nevents {{ worker_connections 2048; }}\nhttp {{\n\
              \x20   access_log {logs}/nginx-access.log;\n{temporary}    include {site};\n}}\n",
             logs = self.path("logs"),
             site = site.display(),
@@ -194,28 +238,59 @@ impl World {
             local(&self.addresses.bridge).to_string(),
             "--admin-listen".to_owned(),
             local(&self.addresses.bridge_admin).to_string(),
+            "--data".to_owned(),
+            self.path("bridge"),
             "--language".to_owned(),
             "en".to_owned(),
         ]);
-        let launch = launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN));
+        let launch = launch.env("NOROSHI_SPOOL", self.path("spool"));
+        let own = self.folder().join("noroshi.yaml");
+        let launch = if own.exists() {
+            launch.env("NOROSHI_CONFIG", own.display().to_string())
+        } else {
+            let launch = launch.env("NOROSHI_CONFIG", self.path("bridge.yaml"));
+            launch.env("DISCORD_ALERT_WEBHOOK_URL", self.discord.webhook(100_200_300, TOKEN))
+        };
         self.start_ours("alert-bridge", launch);
     }
 
-    fn start_alertmanager(&self) {
-        let launch = Launch::with([
-            format!("--config.file={}", self.path("config/alertmanager/alertmanager.yml")),
-            format!("--storage.path={}", self.path("alertmanager")),
-            format!("--web.listen-address={}", local(&self.addresses.alertmanager)),
-            // Alone: nobody to gossip with.
-            "--cluster.listen-address=".to_owned(),
-        ]);
-        self.start_engine("alertmanager", "prometheus-alertmanager", launch);
+    /// Starts Alertmanager. Also for a second time, after it was killed.
+    pub fn start_alertmanager(&self) {
+        self.start_engine(
+            "alertmanager",
+            "prometheus-alertmanager",
+            self.alertmanager("alertmanager", &self.addresses.alertmanager),
+        );
     }
 
-    fn start_prometheus(&self) {
+    /// Starts another Alertmanager with the same configuration, which knows nothing of the first: what a pair is while its
+    /// two halves cannot hear each other.
+    pub async fn start_other_alertmanager(&self) {
+        let other = &self.addresses.other_alertmanager;
+        self.start_engine("other-alertmanager", "prometheus-alertmanager", self.alertmanager("other", other));
+        let page = format!("{}/-/ready", url(other));
+        let is_ready = async || self.client.get(&page).send().await.ok()?.status().is_success().then_some(());
+        self.eventually("the other Alertmanager to be ready", is_ready).await;
+    }
+
+    fn alertmanager(&self, storage: &str, port: &Port) -> Launch {
+        Launch::with([
+            format!("--config.file={}", self.path("config/alertmanager/alertmanager.yml")),
+            format!("--storage.path={}", self.path(storage)),
+            format!("--web.listen-address={}", local(port)),
+            format!("--web.external-url={}", url(port)),
+            // Alone: nobody to gossip with.
+            "--cluster.listen-address=".to_owned(),
+        ])
+    }
+
+    /// Starts Prometheus. Also for a second time, after it was killed.
+    pub fn start_prometheus(&self) {
         let launch = Launch::with([
             format!("--config.file={}", self.path("config/prometheus/prometheus.yml")),
             format!("--storage.tsdb.path={}", self.path("prometheus")),
+            // A minute in earnest: what is sent before Alertmanager is found is lost, and sent again after this time.
+            format!("--rules.alert.resend-delay={}ms", 60_000 / self.speedup),
             format!("--web.listen-address={}", local(&self.addresses.prometheus)),
         ]);
         self.start_engine("prometheus", "prometheus", launch);
@@ -240,7 +315,7 @@ impl World {
 }
 
 fn replace(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "nginx/pushgateway.conf no longer says `{from}`");
+    assert!(text.contains(from), "a configuration file no longer says `{from}`");
     text.replace(from, to)
 }
 

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::host::Host;
 use crate::pack;
 
 /// Below this, two clocks differ because one is slewed. Pages keep the time that they were taken at then, so that a
@@ -21,15 +20,14 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Looks at both clocks.
+    /// Looks at both clocks, in the boot that the kernel calls `boot_id`.
     #[must_use]
-    pub fn now(host: &Host) -> Self {
-        let boot_id = host.read_proc_if_any("sys/kernel/random/boot_id").ok().flatten().unwrap_or_default();
+    pub fn now(boot_id: &str) -> Self {
         let time = clock_gettime(ClockId::Boottime);
         let since_boot =
             Duration::new(time.tv_sec.try_into().unwrap_or_default(), time.tv_nsec.try_into().unwrap_or_default());
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::at(wall, since_boot, boot_id.trim())
+        Self::at(wall, since_boot, boot_id)
     }
 
     /// Returns the moment `wall` after 1970 and `since_boot` after the boot that the kernel calls `boot_id`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/net/arp (not with procfs-core, which panics on a column that is too short).
 pub struct Arp;
@@ -15,7 +15,7 @@ impl Collector for Arp {
         "arp"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let Some(text) = host.read_proc_if_any("net/arp")? else { return Ok(()) };
         let mut entries: BTreeMap<&str, u32> = BTreeMap::new();
         // One line of headings comes first; the device stands last.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/sys/net/netfilter, which is there once the module `nf_conntrack` is loaded.
 pub struct Conntrack;
@@ -14,7 +14,7 @@ impl Collector for Conntrack {
         "conntrack"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for (file, name, help) in [
             (
                 "sys/net/netfilter/nf_conntrack_count",

@@ -3,8 +3,8 @@
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
-use crate::stat::{Stat, TICKS_PER_SECOND};
+use crate::files::Files;
+use crate::stat::TICKS_PER_SECOND;
 
 /// Reads /proc/stat.
 pub struct Cpu;
@@ -14,10 +14,11 @@ impl Collector for Cpu {
         "cpu"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
-        let stat = Stat::read(host)?;
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
+        let stat = host.stat()?;
         let seconds = page.counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode.")?;
-        for (cpu, times) in &stat.cpus {
+        let names: Vec<String> = stat.cpus.iter().map(|(cpu, _)| cpu.to_string()).collect();
+        for ((_, times), cpu) in stat.cpus.iter().zip(&names) {
             for (mode, ticks) in [
                 ("user", times.user),
                 ("nice", times.nice),
@@ -28,14 +29,14 @@ impl Collector for Cpu {
                 ("softirq", times.softirq),
                 ("steal", times.steal),
             ] {
-                seconds.add([("cpu", cpu.to_string().as_str()), ("mode", mode)], ticks as f64 / TICKS_PER_SECOND)?;
+                seconds.add([("cpu", cpu.as_str()), ("mode", mode)], ticks as f64 / TICKS_PER_SECOND)?;
             }
         }
         let guests =
             page.counter("node_cpu_guest_seconds_total", "Seconds the CPUs spent in guests (VMs) for each mode.")?;
-        for (cpu, times) in &stat.cpus {
+        for ((_, times), cpu) in stat.cpus.iter().zip(&names) {
             for (mode, ticks) in [("user", times.guest), ("nice", times.guest_nice)] {
-                guests.add([("cpu", cpu.to_string().as_str()), ("mode", mode)], ticks as f64 / TICKS_PER_SECOND)?;
+                guests.add([("cpu", cpu.as_str()), ("mode", mode)], ticks as f64 / TICKS_PER_SECOND)?;
             }
         }
         for (name, help, value) in [

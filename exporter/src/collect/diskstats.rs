@@ -4,7 +4,7 @@ use exposition::{Families, Kind};
 use procfs_core::{DiskStats, FromRead as _};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// The kernel counts sectors of 512 bytes, whatever the disk's own are.
 pub(crate) const SECTOR_BYTES: f64 = 512.0;
@@ -18,7 +18,7 @@ impl Collector for Diskstats {
         "diskstats"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let text = host.read_proc("diskstats")?;
         for disk in DiskStats::from_read(text.as_bytes())?.0 {
             if is_part_or_toy(&disk.name) {

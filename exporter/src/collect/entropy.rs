@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/sys/kernel/random.
 pub struct Entropy;
@@ -14,7 +14,7 @@ impl Collector for Entropy {
         "entropy"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for (file, name, help) in [
             ("sys/kernel/random/entropy_avail", "node_entropy_available_bits", "Bits of available entropy."),
             ("sys/kernel/random/poolsize", "node_entropy_pool_size_bits", "Bits of entropy pool."),

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/sys/fs/file-nr.
 pub struct Filefd;
@@ -14,7 +14,7 @@ impl Collector for Filefd {
         "filefd"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let text = host.read_proc("sys/fs/file-nr")?;
         // Allocated, free (always 0 since Linux 2.6), maximum.
         let numbers: Vec<f64> = text

@@ -1,18 +1,18 @@
 //! How full the file systems are.
 
 mod mounts;
-mod stuck;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use exposition::Families;
 use rustix::fs::StatVfs;
 
 use self::mounts::Mount;
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
+use crate::stuck::ask_each;
 
 /// How long all file systems together may take. A server of NFS that is gone never answers, and cron starts the next
 /// push within the minute.
@@ -26,29 +26,33 @@ impl Collector for Filesystem {
         "filesystem"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let mut seen = BTreeSet::new();
-        let mounts: Vec<Mount> = mounts::parse(&table(host)?, &host.rootfs)
-            .into_iter()
+        // As the first process sees them, since ours may be walled in; where we may not look, our own.
+        let table = host.read_proc_bytes("1/mounts").or_else(|_| host.read_proc_bytes("self/mounts"))?;
+        let all = mounts::parse(&table, &host.rootfs);
+        let wanted = all
+            .iter()
             .filter(|mount| !is_excluded(mount))
             // The same thing may be mounted twice in one place.
-            .filter(|mount| seen.insert((mount.device.clone(), mount.mountpoint.clone(), mount.fstype.clone())))
-            .collect();
-        let paths = mounts.iter().map(|mount| mount.path_below(&host.rootfs)).collect();
-        let answers = stuck::ask_each(paths, PATIENCE, |path| rustix::fs::statvfs(path).ok());
-        for (mount, answer) in mounts.iter().zip(answers) {
+            .filter(|mount| seen.insert((&mount.device, &mount.mountpoint, &mount.fstype)));
+        // What surely answers is asked at once, for a thread costs more than all the questions. The table does not say what
+        // lies on the way to a root that is elsewhere.
+        let is_own_root = host.rootfs == Path::new("/");
+        let (sure, unsure): (Vec<&Mount>, Vec<_>) = wanted.partition(|mount| is_own_root && mount.is_at_hand(&all));
+        for mount in sure {
+            add(page, mount, ask(&mount.path_below(&host.rootfs)).as_ref())?;
+        }
+        let paths = unsure.iter().map(|mount| mount.path_below(&host.rootfs)).collect();
+        for (mount, answer) in unsure.into_iter().zip(ask_each(host.stuck(), paths, PATIENCE, ask)) {
             add(page, mount, answer.flatten().as_ref())?;
         }
         Ok(())
     }
 }
 
-/// Reads the mounts as the first process sees them, since ours may be walled in; where we may not look, our own.
-fn table(host: &Host) -> anyhow::Result<Vec<u8>> {
-    let own = host.procfs.join("self/mounts");
-    std::fs::read(host.procfs.join("1/mounts"))
-        .or_else(|_| std::fs::read(&own))
-        .with_context(|| format!("cannot read {}", own.display()))
+fn ask(path: &Path) -> Option<StatVfs> {
+    rustix::fs::statvfs(path).ok()
 }
 
 /// Adds one file system; what gave no answer is only said to have a device error.

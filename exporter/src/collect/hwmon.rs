@@ -10,7 +10,7 @@ use exposition::Families;
 
 use self::chip::{Chip, Reading, Sensor};
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 const MILLIDEGREES_PER_DEGREE: f64 = 1000.0;
 
@@ -22,7 +22,7 @@ impl Collector for Hwmon {
         "hwmon"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let directory = host.sysfs.join("class/hwmon");
         let chips = match fs::read_dir(&directory) {
             Ok(chips) => chips,

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/loadavg (not with procfs-core: it has these as `f32`, which would print 0.42 as 0.41999998688697815).
 pub struct Loadavg;
@@ -14,7 +14,7 @@ impl Collector for Loadavg {
         "loadavg"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let text = host.read_proc("loadavg")?;
         let mut words = text.split_ascii_whitespace();
         for (name, help) in [

@@ -6,7 +6,7 @@ use exposition::Families;
 
 use self::mdstat::{Activity, Array};
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/mdstat, which is there once the module `md` is loaded.
 pub struct Mdadm;
@@ -16,7 +16,7 @@ impl Collector for Mdadm {
         "mdadm"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let text = host.read_proc_if_any("mdstat")?.unwrap_or_default();
         for array in mdstat::parse(&text)? {
             add(page, &array)?;

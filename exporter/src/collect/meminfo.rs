@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use exposition::{Families, Kind};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/meminfo, every line of it (procfs-core would read only the lines it knows).
 pub struct Meminfo;
@@ -14,7 +14,7 @@ impl Collector for Meminfo {
         "meminfo"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for line in host.read_proc("meminfo")?.lines().filter(|line| !line.trim().is_empty()) {
             let (field, value) = field(line).with_context(|| format!("/proc/meminfo has the line `{line}`"))?;
             let name = format!("node_memory_{field}");

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
 
 use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /sys/class/net.
 pub struct Netclass;
@@ -18,27 +17,33 @@ impl Collector for Netclass {
         "netclass"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let directory = host.sysfs.join("class/net");
         let devices = match fs::read_dir(&directory) {
             Ok(devices) => devices,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", directory.display())),
         };
+        let mut names = Vec::new();
         for device in devices {
             let device = device.with_context(|| format!("cannot read {}", directory.display()))?;
+            let name = device.file_name().to_string_lossy().into_owned();
             // Beside the devices, which are links, the bonding driver keeps a file here.
-            if device.path().is_dir() {
-                let name = device.file_name().to_string_lossy().into_owned();
-                add(&name, &device.path(), page)?;
+            if host.is_device(&format!("class/net/{name}")) {
+                add(&name, host, page)?;
+                names.push(name);
             }
         }
+        host.forget_others("class/net", &names);
         Ok(())
     }
 }
 
-fn add(name: &str, device: &Path, page: &mut Families) -> anyhow::Result<()> {
-    let text = |attribute: &str| attribute_of(device, attribute);
+fn add(name: &str, host: &Files, page: &mut Families) -> anyhow::Result<()> {
+    let directory = format!("class/net/{name}");
+    // A device that is down answers some with an error, and a device may go at any moment, so whatever cannot be read is not
+    // there.
+    let text = |attribute: &str| host.read_attribute(&directory, attribute).map(|text| text.trim().to_owned());
     let operstate = text("operstate").unwrap_or_default();
     page.gauge("node_network_up", "Value is 1 if operstate is 'up', 0 otherwise.")?
         .add([("device", name)], f64::from(u8::from(operstate == "up")))?;
@@ -72,17 +77,11 @@ fn add(name: &str, device: &Path, page: &mut Families) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads one attribute. A device that is down answers some of them with an error, and a device may go at any moment,
-/// so whatever cannot be read is not there.
-fn attribute_of(device: &Path, attribute: &str) -> Option<String> {
-    let bytes = fs::read(device.join(attribute)).ok()?;
-    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::collect::tests::written;
+    use crate::host::Host;
 
     #[test]
     fn devices_are_described_by_what_they_answer() {
@@ -96,7 +95,7 @@ mod tests {
         fs::create_dir_all(&device).unwrap();
         fs::write(device.join("speed"), i64::MAX.to_string()).unwrap();
         let mut page = Families::new();
-        Netclass.collect(&Host { sysfs: sysfs.path().to_owned(), ..Host::default() }, &mut page).unwrap();
+        Netclass.collect(&Files::of(Host { sysfs: sysfs.path().to_owned(), ..Host::default() }), &mut page).unwrap();
         let page = page.to_string();
         assert!(page.contains("node_network_speed_bytes{device=\"odd0\"} 1.152921504606847e+24\n"), "{page}");
     }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::{Host, read_if_any};
+use crate::files::Files;
 
 /// Reads /proc/net/dev, and the one counter that is not there from sysfs.
 ///
@@ -17,14 +17,15 @@ impl Collector for Netdev {
         "netdev"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for (device, counters) in read(host)? {
             for (statistic, value) in STATISTICS.into_iter().zip(counters) {
                 add(page, &device, statistic, value)?;
             }
-            let nohandler = host.sysfs.join("class/net").join(&device).join("statistics/rx_nohandler");
+            let directory = format!("class/net/{device}");
             // An alias (`eth0:1`) has no directory of its own, and kernels before 4.6 do not count these.
-            if let Some(value) = read_if_any(&nohandler).ok().flatten().and_then(|text| text.trim().parse().ok()) {
+            let nohandler = host.read_attribute(&directory, "statistics/rx_nohandler");
+            if let Some(value) = nohandler.and_then(|text| text.trim().parse().ok()) {
                 add(page, &device, "receive_nohandler", value)?;
             }
         }
@@ -33,7 +34,7 @@ impl Collector for Netdev {
 }
 
 /// Reads each device with its counters, in the order of [`STATISTICS`].
-pub(crate) fn read(host: &Host) -> anyhow::Result<Vec<(String, [u64; 16])>> {
+pub(crate) fn read(host: &Files) -> anyhow::Result<Vec<(String, [u64; 16])>> {
     let text = host.read_proc("net/dev")?;
     // Two lines of headings come first.
     let lines = text.lines().skip(2).filter(|line| !line.trim().is_empty());

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::{Families, Kind};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/net/netstat, snmp and snmp6.
 ///
@@ -17,7 +17,7 @@ impl Collector for Netstat {
         "netstat"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for file in ["net/netstat", "net/snmp"] {
             let Some(text) = host.read_proc_if_any(file)? else { continue };
             let mut lines = text.lines();

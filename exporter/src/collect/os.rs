@@ -3,7 +3,7 @@
 use exposition::Families;
 
 use super::Collector;
-use crate::host::{Host, read_if_any};
+use crate::files::Files;
 
 /// Reads os-release, which every distribution has in one of two places.
 pub struct Os;
@@ -13,10 +13,10 @@ impl Collector for Os {
         "os"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
-        let mut text = read_if_any(&host.rootfs.join("etc/os-release"))?;
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
+        let mut text = host.read_plain_if_any(&host.rootfs.join("etc/os-release"))?;
         if text.is_none() {
-            text = read_if_any(&host.rootfs.join("usr/lib/os-release"))?;
+            text = host.read_plain_if_any(&host.rootfs.join("usr/lib/os-release"))?;
         }
         let Some(text) = text else { return Ok(()) };
         let labels = KEYS.map(|key| (key, value_of(&text, key)));
@@ -71,6 +71,7 @@ fn unquoted(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::collect::tests::written;
+    use crate::host::Host;
 
     #[test]
     fn the_distribution_is_told_in_labels() {
@@ -98,7 +99,7 @@ mod tests {
         std::fs::create_dir_all(rootfs.path().join("etc")).unwrap();
         std::fs::create_dir_all(rootfs.path().join("usr/lib/os-release/not/a/file")).unwrap();
         std::fs::write(rootfs.path().join("etc/os-release"), "ID=debian\n").unwrap();
-        let host = Host { rootfs: rootfs.path().to_owned(), ..Host::default() };
+        let host = Files::of(Host { rootfs: rootfs.path().to_owned(), ..Host::default() });
         let mut page = Families::new();
         Os.collect(&host, &mut page).unwrap();
         assert!(page.to_string().contains("id=\"debian\""), "{page}");

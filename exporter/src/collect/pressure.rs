@@ -4,7 +4,7 @@ use exposition::Families;
 use procfs_core::{CpuPressure, FromRead as _, IoPressure, MemoryPressure};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 const MICROSECONDS_PER_MILLISECOND: f64 = 1000.0;
 const MILLISECONDS_PER_SECOND: f64 = 1000.0;
@@ -17,7 +17,7 @@ impl Collector for Pressure {
         "pressure"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         if let Some(text) = host.read_proc_if_any("pressure/cpu")? {
             // Kernels before 5.13 have no second line here, and procfs-core wants one.
             let text = if text.lines().count() == 1 { text.clone() + &text.replacen("some", "full", 1) } else { text };

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/net/sockstat and sockstat6.
 pub struct Sockstat;
@@ -14,7 +14,7 @@ impl Collector for Sockstat {
         "sockstat"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for file in ["net/sockstat", "net/sockstat6"] {
             for line in host.read_proc_if_any(file)?.unwrap_or_default().lines() {
                 add(page, line).with_context(|| format!("/proc/{file} has the line `{line}`"))?;

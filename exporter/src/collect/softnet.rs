@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/net/softnet_stat.
 pub struct Softnet;
@@ -14,7 +14,7 @@ impl Collector for Softnet {
         "softnet"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         let Some(text) = host.read_proc_if_any("net/softnet_stat")? else { return Ok(()) };
         for (row, line) in text.lines().enumerate() {
             let (cpu, counters) =

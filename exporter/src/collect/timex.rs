@@ -6,7 +6,7 @@ use exposition::{Families, Kind};
 use rtime_clock::adjtime::{Timex as Clock, adjtimex};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// The clock's state when nothing disciplines it.
 const TIME_ERROR: i32 = 5;
@@ -26,7 +26,7 @@ impl Collector for Timex {
         "timex"
     }
 
-    fn collect(&self, _: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, _: &Files, page: &mut Families) -> anyhow::Result<()> {
         let mut clock = Clock::new();
         match adjtimex(&mut clock) {
             Ok(state) => add(page, &clock, state),
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn this_machine_answers() {
         let mut page = Families::new();
-        Timex.collect(&Host::default(), &mut page).unwrap();
+        Timex.collect(&Files::of(crate::Host::default()), &mut page).unwrap();
         assert!([0, 17].contains(&page.series_count()), "{page}");
     }
 }

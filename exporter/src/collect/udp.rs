@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Reads /proc/net/udp and udp6 (not with procfs-core, which would keep every socket in memory to be summed).
 pub struct UdpQueues;
@@ -14,7 +14,7 @@ impl Collector for UdpQueues {
         "udp_queues"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for (file, ip) in [("net/udp", "v4"), ("net/udp6", "v6")] {
             let Some(text) = host.read_proc_if_any(file)? else { continue };
             let (mut sent, mut received) = (0_u64, 0_u64);

@@ -3,7 +3,7 @@
 use exposition::Families;
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
 /// Asks uname(2). There is no file to read, so a recorded tree cannot change it.
 pub struct Uname;
@@ -13,7 +13,7 @@ impl Collector for Uname {
         "uname"
     }
 
-    fn collect(&self, _: &Host, page: &mut Families) -> anyhow::Result<()> {
+    fn collect(&self, _: &Files, page: &mut Families) -> anyhow::Result<()> {
         let uname = rustix::system::uname();
         let labels = [
             ("sysname", uname.sysname()),

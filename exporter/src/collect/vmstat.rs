@@ -1,12 +1,12 @@
 //! Paging, swapping and what the kernel had to kill.
 
+use anyhow::Context as _;
 use exposition::{Families, Kind};
-use procfs_core::{FromRead as _, VmStat};
 
 use super::Collector;
-use crate::host::Host;
+use crate::files::Files;
 
-/// Reads /proc/vmstat.
+/// Reads /proc/vmstat (not with procfs-core, which would keep each of its two hundred lines to be asked for ten).
 pub struct Vmstat;
 
 impl Collector for Vmstat {
@@ -14,12 +14,13 @@ impl Collector for Vmstat {
         "vmstat"
     }
 
-    fn collect(&self, host: &Host, page: &mut Families) -> anyhow::Result<()> {
-        let text = host.read_proc("vmstat")?;
-        for (field, value) in VmStat::from_read(text.as_bytes())?.0 {
-            if is_wanted(&field) {
+    fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
+        for line in host.read_proc("vmstat")?.lines() {
+            let (field, value) = line.split_once(' ').with_context(|| format!("/proc/vmstat has the line `{line}`"))?;
+            if is_wanted(field) {
+                let value = value.parse().with_context(|| format!("`{field}` of /proc/vmstat is `{value}`"))?;
                 let help = format!("/proc/vmstat information field {field}.");
-                page.family(format!("node_vmstat_{field}"), help, Kind::Untyped)?.set(value as f64)?;
+                page.family(format!("node_vmstat_{field}"), help, Kind::Untyped)?.set(value)?;
             }
         }
         Ok(())
@@ -40,5 +41,19 @@ mod tests {
     #[test]
     fn the_fields_that_dashboards_use_are_taken_and_the_rest_is_not() {
         insta::assert_snapshot!(written(&Vmstat, "small-vps"));
+    }
+
+    #[test]
+    fn what_is_no_field_is_refused() {
+        for (text, reason) in [
+            ("pgpgin\n", "/proc/vmstat has the line `pgpgin`"),
+            ("pgpgin many\n", "`pgpgin` of /proc/vmstat is `many`"),
+        ] {
+            let procfs = tempfile::tempdir().unwrap();
+            std::fs::write(procfs.path().join("vmstat"), text).unwrap();
+            let host = crate::Host { procfs: procfs.path().to_owned(), ..crate::Host::default() };
+            let error = Vmstat.collect(&Files::of(host), &mut Families::new()).unwrap_err();
+            assert_eq!(error.to_string(), reason);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The page on request, for those who scrape.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use crate::exporter::Exporter;
@@ -24,26 +25,43 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How many may ask at once. Whoever is beyond that waits in the kernel's queue.
 const AT_ONCE: usize = 4;
 
-/// Answers whoever connects; never returns while there is a listener, and never at all without one.
-pub async fn serve(listener: Option<&TcpListener>, exporter: &Rc<Exporter>) {
-    let Some(listener) = listener else { return std::future::pending().await };
+/// Who answers: after a reload it is another one.
+pub type Current = Rc<RefCell<Rc<Exporter>>>;
+
+/// Answers whoever connects, beside the pushes, for as long as it lives.
+pub struct Server(JoinHandle<()>);
+
+impl Server {
+    /// Must be called in a [`tokio::task::LocalSet`].
+    pub fn start(listener: TcpListener, current: Current) -> Self {
+        Self(spawn_local(serve(listener, current)))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, current: Current) {
+    let mut answers = JoinSet::new();
     loop {
-        // One strong count is the daemon's, the others are of those who are being answered.
-        if Rc::strong_count(exporter) > AT_ONCE {
-            sleep(Duration::from_millis(50)).await;
-            continue;
+        while answers.len() >= AT_ONCE {
+            answers.join_next().await;
         }
+        while answers.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((stream, _)) => drop(spawn_local(answer(stream, Rc::clone(exporter)))),
+            Ok((stream, _)) => drop(answers.spawn_local(answer(stream, Rc::clone(&current)))),
             // Out of file descriptors, most likely: trying again at once would take all of a CPU.
             Err(_) => sleep(Duration::from_millis(500)).await,
         }
     }
 }
 
-async fn answer(stream: TcpStream, exporter: Rc<Exporter>) {
+async fn answer(stream: TcpStream, current: Current) {
     let service = service_fn(|request| {
-        let exporter = Rc::clone(&exporter);
+        let exporter = Rc::clone(&current.borrow());
         async move { Ok::<_, Infallible>(page(&request, &exporter).await) }
     });
     let mut builder = http1::Builder::new();

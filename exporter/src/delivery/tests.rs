@@ -1,4 +1,5 @@
 use super::*;
+use crate::Config;
 use std::collections::VecDeque;
 use std::io::Read as _;
 use std::net::TcpListener;
@@ -100,15 +101,22 @@ fn config(text: &str) -> Config {
 }
 
 fn delivery(config: &Config) -> Delivery {
-    Delivery::build(config, &Environment::default(), &mut |warning| panic!("{warning}")).unwrap()
+    Delivery::build(&config.delivery(), &Environment::default(), &mut |warning| panic!("{warning}")).unwrap()
 }
 
 fn at(second: u64) -> Moment {
     Moment::at(Duration::from_secs(1_700_000_000 + second), Duration::from_secs(second), "boot")
 }
 
+/// A page that says which second it is.
+fn page(second: u64) -> Families {
+    let mut page = Families::new();
+    page.family("up", "", exposition::Kind::Untyped).unwrap().set(second as f64).unwrap();
+    page
+}
+
 async fn deliver(delivery: &mut Delivery, second: u64) -> Result<(), PushError> {
-    delivery.deliver(format!("up {second}\n"), at(second), &mut |_| ()).await
+    delivery.deliver(page(second), None, at(second), &mut |_| ()).await.map(drop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +175,7 @@ async fn pages_are_packed_for_those_who_say_that_they_unpack() {
     }
     let packed: Vec<_> = server.seen().iter().map(|request| request.head.contains("content-encoding: gzip")).collect();
     assert_eq!(packed, [false, false, true, false]);
-    assert_eq!(server.seen()[2].text(), "up 2\n");
+    assert_eq!(server.seen()[2].text(), "# TYPE up untyped\nup 2\n");
 }
 
 fn buffered(gateway: &Server, store: &Server, more: &str, folder: &tempfile::TempDir) -> Config {
@@ -235,12 +243,13 @@ async fn a_page_that_the_store_can_never_take_does_not_block_the_others() {
     let mut warnings = Vec::new();
     for second in 1..=4 {
         let warn = &mut |warning| warnings.push(warning);
-        let _ = delivery(&config).deliver(format!("up {second}\n"), at(second), warn).await;
+        let _ = delivery(&config).deliver(page(second), None, at(second), warn).await;
     }
     assert!(warnings.len() == 1 && warnings[0].contains("were refused and are lost"), "{warnings:?}");
     assert!(store.seen()[1].text().starts_with("up{job=\"host\",instance=\"web-1\"} 3 "));
-    let mut page = Families::new();
-    delivery(&config).describe(&mut page).unwrap();
+    let (mut page, mut delivery) = (Families::new(), delivery(&config));
+    delivery.open(&mut |warning| panic!("{warning}"));
+    delivery.describe(&mut page).unwrap();
     assert!(page.to_string().contains("\nnoroshi_exporter_buffer_dropped_total 1\n"), "{page}");
     assert!(page.to_string().contains("\nnoroshi_exporter_buffer_bytes 0\n"), "{page}");
 }
@@ -276,8 +285,91 @@ async fn a_directory_that_cannot_be_used_costs_a_warning_and_no_push() {
     let (gateway, store) = (Server::answering([]), Server::answering([]));
     let mut warnings = Vec::new();
     let config = buffered(&gateway, &store, "", &folder);
-    let mut delivery =
-        Delivery::build(&config, &Environment::default(), &mut |warning| warnings.push(warning)).unwrap();
+    let mut delivery = delivery(&config);
+    delivery.open(&mut |warning| warnings.push(warning));
     assert!(warnings.len() == 1 && warnings[0].starts_with("nothing is kept when a push fails"), "{warnings:?}");
     deliver(&mut delivery, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_buffer_is_opened_by_the_push_and_not_by_whoever_waits_for_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gateway, store) = (Server::answering([LATER]), Server::answering([]));
+    let config = buffered(&gateway, &store, "", &folder);
+    // Both are built; the second waits for the lock while the first has a page to keep.
+    let (mut first, mut second) = (delivery(&config), delivery(&config));
+    assert!(!folder.path().join("buffer").exists(), "nothing is touched before there is a lock");
+    deliver(&mut first, 1).await.unwrap_err();
+    drop(first);
+
+    deliver(&mut second, 2).await.unwrap();
+
+    assert_eq!(store.seen()[0].text(), "up{job=\"host\",instance=\"web-1\"} 1 1700000001000\n");
+}
+
+#[tokio::test]
+async fn of_a_page_that_was_refused_and_one_that_was_taken_in_its_place_the_store_gets_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gateway, store) = (Server::answering([BAD, YES, BAD, NO]), Server::answering([]));
+    let mut delivery = delivery(&buffered(&gateway, &store, ", pages: all", &folder));
+    let own = page(10);
+
+    let taken = delivery.deliver(page(1), Some(own.clone()), at(1), &mut |_| ()).await.unwrap();
+    assert!(matches!(taken, Taken::Own(PushError::BadPage(_))), "{taken:?}");
+    let error = delivery.deliver(page(2), Some(own.clone()), at(2), &mut |_| ()).await.unwrap_err();
+    assert!(matches!(error, PushError::Rejected(_)), "{error}");
+
+    let texts: Vec<_> = store.seen().iter().map(Request::text).collect();
+    let line = |second: u64| format!("up{{job=\"host\",instance=\"web-1\"}} 10 170000000{second}000\n");
+    assert_eq!(texts, [line(1), line(2)]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_store_is_told_in_its_own_settings() {
+    const KEY: &str = "HTTP/1.1 401 Key\r\ncontent-length: 0\r\n\r\n";
+    const GONE: &str = "HTTP/1.1 404 Gone\r\ncontent-length: 0\r\n\r\n";
+    const MOVED: &str = "HTTP/1.1 301 Moved\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n";
+    const BEHIND: &str = "HTTP/1.1 502 Behind\r\ncontent-length: 0\r\n\r\n";
+    for (answer, said) in [
+        (KEY, "set exporter.buffer.user and exporter.buffer.password_file"),
+        (GONE, "check the path in exporter.buffer.backfill_url"),
+        (MOVED, "put the final address into exporter.buffer.backfill_url"),
+        (BEHIND, "is up, but not the store behind it"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (gateway, store) = (Server::answering([]), Server::answering([answer]));
+        let mut warnings = Vec::new();
+        let warn = &mut |warning| warnings.push(warning);
+        let config = buffered(&gateway, &store, ", pages: all", &folder);
+        delivery(&config).deliver(page(1), None, at(1), warn).await.unwrap();
+        assert!(warnings.len() == 1 && warnings[0].contains(said), "{warnings:?}");
+        assert!(!warnings[0].contains("PUSHGATEWAY_"), "{warnings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_is_cut_short_ends_at_once_and_its_page_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    // The kernel takes the connection, and nobody ever answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (gateway, store) = (Server::answering([]), Server::answering([]));
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut late = buffered(&gateway, &store, "", &folder);
+    late.url = Some(format!("{url}/metrics/job/host/instance/web-1").try_into().unwrap());
+    let mut cut = delivery(&late);
+    let stop = CancellationToken::new();
+    cut.stop_with(stop.clone());
+
+    let began = Instant::now();
+    let (error, ()) = tokio::join!(deliver(&mut cut, 1), async {
+        sleep(Duration::from_millis(50)).await;
+        stop.cancel();
+    });
+
+    let error = error.unwrap_err();
+    assert!(matches!(error, PushError::CutShort { .. }), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(cut);
+    deliver(&mut delivery(&buffered(&gateway, &store, "", &folder)), 2).await.unwrap();
+    assert!(store.seen()[0].text().ends_with("} 1 1700000001000\n"));
 }

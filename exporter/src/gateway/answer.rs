@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, StatusCode};
 
-use super::{Gateway, PushError};
+use super::{Gateway, PushError, Refusal};
 
 /// How much of an answer is read, and at most quoted.
 pub const LIMIT_BYTES: usize = 1024;
@@ -22,30 +22,37 @@ pub struct Answer {
 impl Answer {
     /// Returns the answer when the push of `sent_bytes` was taken.
     pub fn verdict(self, gateway: &Gateway, sent_bytes: usize) -> Result<Self, PushError> {
-        let (origin, path) = (gateway.target.origin(), &gateway.target.path);
-        let has_password = gateway.authorization.is_some();
         if self.status.is_success() {
             return Ok(self);
         }
         let reason = self.reason(gateway.authorization.as_ref());
+        let refusal = Refusal::new(&reason, |reason| self.words(gateway, sent_bytes, reason));
+        Err(match self.status.as_u16() {
+            429 | 500..=599 => PushError::NotNow(refusal),
+            400 | 413 | 415 | 422 => PushError::BadPage(refusal),
+            _ => PushError::Rejected(refusal),
+        })
+    }
+
+    /// Puts a refusal into words; `reason` is `: what the gateway says`, or nothing.
+    fn words(&self, gateway: &Gateway, sent_bytes: usize, reason: &str) -> String {
+        let (origin, path) = (gateway.target.origin(), &gateway.target.path);
+        let names = gateway.names;
         let code = self.status.as_u16();
-        let words = match code {
+        match code {
             300..=399 => {
                 let location = self.location.as_deref().map(in_one_line).unwrap_or_default();
-                format!(
-                    "{origin} sends us elsewhere ({code}), to `{location}`; put the final address into PUSHGATEWAY_URL"
-                )
+                let setting = names.url;
+                format!("{origin} sends us elsewhere ({code}), to `{location}`; put the final address into {setting}")
             }
             400 => format!("{origin} finds fault with the push (400){reason}"),
-            401 if has_password => {
-                format!(
-                    "{origin} does not know this user with this password (401){reason}; check PUSHGATEWAY_USER and PUSHGATEWAY_PASSWORD"
-                )
+            401 if gateway.authorization.is_some() => {
+                let settings = names.credentials;
+                format!("{origin} does not know this user with this password (401){reason}; check {settings}")
             }
             401 => {
-                format!(
-                    "{origin} asks for a user and a password (401){reason}; set PUSHGATEWAY_USER and PUSHGATEWAY_PASSWORD"
-                )
+                let settings = names.credentials;
+                format!("{origin} asks for a user and a password (401){reason}; set {settings}")
             }
             403 => {
                 format!(
@@ -54,18 +61,13 @@ impl Answer {
             }
             404 | 405 => {
                 // A query may be a secret (`?token=…`), and errors go to logs.
-                let path = path.split('?').next().unwrap_or_default();
-                format!("{origin} takes no push at {path} ({code}){reason}; check the path in PUSHGATEWAY_URL")
+                let (path, setting) = (path.split('?').next().unwrap_or_default(), names.url);
+                format!("{origin} takes no push at {path} ({code}){reason}; check the path in {setting}")
             }
             413 => format!("the push of {sent_bytes} bytes is more than {origin} takes (413){reason}; raise its limit"),
-            502..=504 => format!("{origin} is up, but not the Pushgateway behind it ({code}){reason}"),
+            502..=504 => format!("{origin} is up, but not {} behind it ({code}){reason}", names.behind),
             _ => format!("{origin} did not take the push ({code}){reason}"),
-        };
-        Err(match code {
-            429 | 500..=599 => PushError::NotNow(words),
-            400 | 413 | 415 | 422 => PushError::BadPage(words),
-            _ => PushError::Rejected(words),
-        })
+        }
     }
 
     /// Returns `: what the gateway says`, or nothing when it says nothing for people.

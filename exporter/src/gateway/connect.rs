@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use rustls::CertificateError;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::answer::in_one_line;
+use super::names::Names;
 use super::tls::Distrust;
 use super::{Gateway, PushError};
 
@@ -19,9 +20,13 @@ use super::{Gateway, PushError};
 pub async fn tcp(gateway: &Gateway, doing: &Cell<&'static str>) -> Result<TcpStream, PushError> {
     let target = &gateway.target;
     doing.set("its name was looked up");
-    let addresses: Vec<SocketAddr> = lookup_host((target.host.as_str(), target.port))
+    let addresses: Vec<SocketAddr> = lookup_host((target.server.host.as_str(), target.server.port))
         .await
-        .map_err(|error| PushError::UnknownHost { host: target.host.clone(), error })?
+        .map_err(|error| PushError::UnknownHost {
+            setting: gateway.names.url,
+            host: target.server.host.clone(),
+            error,
+        })?
         .collect();
     doing.set("a connection was made");
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
@@ -55,24 +60,30 @@ pub async fn tls(
 ) -> Result<TlsStream<TcpStream>, PushError> {
     doing.set("TLS was agreed on");
     let origin = || gateway.target.origin();
-    let name = ServerName::try_from(gateway.target.host.clone()).map_err(|_| PushError::Tls {
+    let name = ServerName::try_from(gateway.target.server.host.clone()).map_err(|_| PushError::Tls {
         origin: origin(),
         reason: "a certificate cannot be issued for this host name".to_owned(),
     })?;
-    connector.connect(name, stream).await.map_err(|error| trouble(origin(), &error))
+    connector.connect(name, stream).await.map_err(|error| trouble(origin(), gateway.names, &error))
 }
 
 /// Puts what went wrong in a handshake into words.
-fn trouble(origin: String, error: &io::Error) -> PushError {
+fn trouble(origin: String, names: &'static Names, error: &io::Error) -> PushError {
     let reason = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {
             if let Some(distrust) = other.0.downcast_ref::<Distrust>() {
-                return PushError::Distrusted(distrust.clone());
+                return PushError::Distrusted(distrust.clone().of(names));
             }
             other.to_string()
         }
         Some(rustls::Error::InvalidMessage(_)) => {
-            "what answers there does not speak TLS; is the port right, and should PUSHGATEWAY_URL begin with http://?"
+            format!(
+                "what answers there does not speak TLS; is the port right, and should {} begin with http://?",
+                names.url
+            )
+        }
+        Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)) => {
+            "the gate lets no connection from this host's address in; it must be on its allowlist (proxy.allow)"
                 .to_owned()
         }
         Some(other) => other.to_string(),

@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::answer::{Answer, LIMIT_BYTES, in_one_line};
-use super::target::Scheme;
 use super::{Gateway, PushError, connect};
+use crate::origin::Scheme;
 
 /// How long we wait for a gateway to say why it does not take a push, once it has said that it does not.
 const EXPLANATION: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ pub fn request(gateway: &Gateway, parcel: Parcel) -> Result<Request<Body>, PushE
     let mut request = Request::builder()
         .method(parcel.method)
         .uri(gateway.target.path.as_str())
-        .header(HOST, gateway.target.authority())
+        .header(HOST, gateway.target.server.authority())
         .header(USER_AGENT, concat!("noroshi-exporter/", env!("CARGO_PKG_VERSION")))
         .header(CONTENT_TYPE, exposition::CONTENT_TYPE);
     if parcel.is_gzip {
@@ -94,7 +94,7 @@ async fn exchange(
     doing.set("it was to take the push");
     let lost = |error: hyper::Error| PushError::NoAnswer {
         origin: gateway.target.origin(),
-        reason: lost(&error, gateway.target.scheme),
+        reason: lost(&error, gateway.target.server.scheme),
     };
     let (sender, connection) = Builder::new()
         // Head and body in one piece: sent in two, they cost a delayed acknowledgement of 40 ms.

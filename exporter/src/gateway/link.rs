@@ -143,7 +143,7 @@ impl Link {
             Err(_) if is_reused => Ok(Outcome::Stale),
             Err(error) => Err(PushError::NoAnswer {
                 origin: self.gateway.target.origin(),
-                reason: exchange::lost(&error, self.gateway.target.scheme),
+                reason: exchange::lost(&error, self.gateway.target.server.scheme),
             }),
         }
     }
@@ -168,7 +168,7 @@ impl Link {
             builder
         };
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| {
-            let reason = exchange::lost(&error, self.gateway.target.scheme);
+            let reason = exchange::lost(&error, self.gateway.target.server.scheme);
             PushError::NoAnswer { origin: self.gateway.target.origin(), reason }
         })?;
         // What goes wrong here reaches whoever waits for an answer.

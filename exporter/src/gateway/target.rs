@@ -1,13 +1,17 @@
 //! Which URL a push goes to.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use exposition::LabelName;
 use http::Uri;
 use serde::Deserialize;
+
+use crate::origin::{Fault, Origin};
+
+/// VictoriaMetrics' door for text with timestamps.
+const DEFAULT_PATH: &str = "/api/v1/import/prometheus";
 
 /// Why a URL is none of a gateway. Never repeats it, since it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,21 +51,12 @@ pub enum InvalidUrl {
     Percent,
 }
 
-/// Whether the connection is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// It is not.
-    Http,
-    /// It is.
-    Https,
-}
-
-impl Scheme {
-    /// Returns the port that a URL means when it names none.
-    pub fn port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
+impl From<Fault> for InvalidUrl {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Malformed => Self::Malformed,
+            Fault::Scheme => Self::Scheme,
+            Fault::Userinfo => Self::Userinfo,
         }
     }
 }
@@ -70,9 +65,7 @@ impl Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct GatewayUrl {
-    scheme: Scheme,
-    host: String,
-    port: Option<u16>,
+    server: Origin,
     /// What stands before `/metrics/job`: a gateway may have been started with `--web.route-prefix`.
     prefix: String,
     /// `job/web/team/a`, as it was written.
@@ -90,12 +83,8 @@ pub struct Choice {
 /// Where a push goes, to the last detail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Whether the connection is encrypted.
-    pub scheme: Scheme,
-    /// Name or address, without the brackets of IPv6.
-    pub host: String,
-    /// The port.
-    pub port: u16,
+    /// Where the gateway is.
+    pub server: Origin,
     /// The path of our group.
     pub path: String,
 }
@@ -104,42 +93,46 @@ impl TryFrom<String> for GatewayUrl {
     type Error = InvalidUrl;
 
     fn try_from(text: String) -> Result<Self, InvalidUrl> {
-        let (scheme, host, port, uri) = parts(&text)?;
+        let (server, uri) = parts(&text)?;
         if uri.query().is_some() {
             return Err(InvalidUrl::Query);
         }
         let (prefix, group) = split(uri.path())?;
-        Ok(Self { scheme, host, port, prefix, group })
+        Ok(Self { server, prefix, group })
     }
 }
 
-/// Takes a URL apart, and refuses what no server of ours has.
-pub fn parts(text: &str) -> Result<(Scheme, String, Option<u16>, Uri), InvalidUrl> {
-    let text = text.trim();
+/// A URL that takes the text format with timestamps: VictoriaMetrics' origin, or origin and path.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BackfillUrl(Target);
+
+impl TryFrom<String> for BackfillUrl {
+    type Error = InvalidUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidUrl> {
+        let (server, uri) = parts(&text)?;
+        let path = match uri.path_and_query().map(|path| path.as_str()) {
+            None | Some("" | "/") => DEFAULT_PATH,
+            Some(path) => path,
+        };
+        Ok(Self(Target { server, path: path.to_owned() }))
+    }
+}
+
+impl BackfillUrl {
+    /// Returns where pages of the past go.
+    pub fn target(&self) -> Target {
+        self.0.clone()
+    }
+}
+
+/// Takes a URL apart, and refuses one with a `#`: somebody means more by it than is sent.
+fn parts(text: &str) -> Result<(Origin, Uri), InvalidUrl> {
     if text.contains('#') {
         return Err(InvalidUrl::Query);
     }
-    let uri: Uri = text.parse().map_err(|_| InvalidUrl::Malformed)?;
-    let scheme = match uri.scheme_str() {
-        Some("http") => Scheme::Http,
-        Some("https") => Scheme::Https,
-        _ => return Err(InvalidUrl::Scheme),
-    };
-    let authority = uri.authority().ok_or(InvalidUrl::Malformed)?;
-    if authority.as_str().contains('@') {
-        return Err(InvalidUrl::Userinfo);
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    // `Uri` lets `host:`, `host:port` and `host:99999` pass as hosts without a port, and `host:+1` as port 1.
-    let port = match authority.as_str().strip_prefix(authority.host()) {
-        Some("") => None,
-        Some(port) if !port.contains('+') => Some(authority.port_u16().ok_or(InvalidUrl::Malformed)?),
-        _ => return Err(InvalidUrl::Malformed),
-    };
-    if host.is_empty() || port == Some(0) {
-        return Err(InvalidUrl::Malformed);
-    }
-    Ok((scheme, host, port, uri))
+    Ok(Origin::read(text)?)
 }
 
 impl GatewayUrl {
@@ -166,8 +159,7 @@ impl GatewayUrl {
             path.push('/');
             path.push_str(&pair("instance", &value(instance)));
         }
-        let port = self.port.unwrap_or(self.scheme.port());
-        Target { scheme: self.scheme, host: self.host.clone(), port, path }
+        Target { server: self.server.clone(), path }
     }
 }
 
@@ -183,31 +175,15 @@ impl Target {
         pairs.collect()
     }
 
-    /// Returns whether the push never leaves this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-    }
-
-    /// Returns host and port, as a `Host` header has them.
-    pub fn authority(&self) -> String {
-        let Self { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-    }
-
-    /// Returns scheme, host and port.
+    /// Returns scheme, host and port, for people.
     pub fn origin(&self) -> String {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        format!("{scheme}://{}", self.authority())
+        self.server.to_string()
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin(), self.path)
+        write!(f, "{}{}", self.server, self.path)
     }
 }
 

@@ -9,5 +9,5 @@ use super::*;
 
 /// Builds a gateway from variables alone.
 fn gateway<const LEN: usize>(variables: [(&str, &str); LEN]) -> Result<Gateway, ConfigError> {
-    Gateway::build(&Config::default(), &Environment::from(variables), &mut |_| ())
+    Gateway::build(&Settings::default(), &Environment::from(variables), &mut |_| ())
 }

@@ -31,44 +31,46 @@ pub enum Trust {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTrust {
     /// The file cannot be read as PEM.
-    #[error("cannot read the certificates in {path} (PUSHGATEWAY_CACERT): {reason}")]
+    #[error("cannot read the certificates in {path} ({setting}): {reason}")]
     Unreadable {
         /// The file.
         path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
         /// What is wrong with it.
         reason: String,
     },
     /// There is no certificate in it.
-    #[error(
-        "{path} (PUSHGATEWAY_CACERT) holds no certificate; it should be PEM, with a line -----BEGIN CERTIFICATE-----"
-    )]
+    #[error("{path} ({setting}) holds no certificate; it should be PEM, with a line -----BEGIN CERTIFICATE-----")]
     Empty {
         /// The file.
         path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
     },
     /// The system trusts nobody.
-    #[error(
-        "this system has no certificates to trust (package ca-certificates); \
-         name the gateway's own in PUSHGATEWAY_CACERT"
-    )]
-    NoSystem,
+    #[error("this system has no certificates to trust (package ca-certificates); name the server's own in {setting}")]
+    NoSystem {
+        /// The setting that would name some.
+        setting: &'static str,
+    },
     /// rustls does not take what we give it.
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
 }
 
-/// Returns what a connection is made with.
-pub fn client(trust: &Trust) -> Result<Arc<ClientConfig>, InvalidTrust> {
-    client_with(verifier(trust)?)
+/// Returns what a connection is made with. `setting` is what names a file of certificates.
+pub fn client(trust: &Trust, setting: &'static str) -> Result<Arc<ClientConfig>, InvalidTrust> {
+    client_with(verifier(trust, setting)?)
 }
 
 /// Returns what looks at a server's certificate.
-pub fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, InvalidTrust> {
+pub fn verifier(trust: &Trust, setting: &'static str) -> Result<Arc<dyn ServerCertVerifier>, InvalidTrust> {
     let provider = Arc::new(ring::default_provider());
     Ok(match trust {
         Trust::Anybody => Arc::new(Anybody::new(&provider)),
-        Trust::Pinned(path) => Arc::new(pinned(path, &provider)?),
-        Trust::System => Arc::new(system(&provider)?),
+        Trust::Pinned(path) => Arc::new(pinned(path, setting, &provider)?),
+        Trust::System => Arc::new(system(setting, &provider)?),
     })
 }
 
@@ -84,14 +86,14 @@ pub fn client_with(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientCo
     Ok(Arc::new(config))
 }
 
-fn pinned(path: &PathBuf, provider: &Arc<CryptoProvider>) -> Result<Verifier, InvalidTrust> {
-    let unreadable = |reason: String| InvalidTrust::Unreadable { path: path.clone(), reason };
+fn pinned(path: &PathBuf, setting: &'static str, provider: &Arc<CryptoProvider>) -> Result<Verifier, InvalidTrust> {
+    let unreadable = |reason: String| InvalidTrust::Unreadable { path: path.clone(), setting, reason };
     let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let certificates = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unreadable(format!("it is not PEM: {error}")))?;
     if certificates.is_empty() {
-        return Err(InvalidTrust::Empty { path: path.clone() });
+        return Err(InvalidTrust::Empty { path: path.clone(), setting });
     }
     let mut roots = RootCertStore::empty();
     for (index, certificate) in certificates.iter().enumerate() {
@@ -102,12 +104,12 @@ fn pinned(path: &PathBuf, provider: &Arc<CryptoProvider>) -> Result<Verifier, In
     Ok(Verifier::new(webpki(roots, provider)?, certificates, Some(path.clone())))
 }
 
-fn system(provider: &Arc<CryptoProvider>) -> Result<Verifier, InvalidTrust> {
+fn system(setting: &'static str, provider: &Arc<CryptoProvider>) -> Result<Verifier, InvalidTrust> {
     let mut roots = RootCertStore::empty();
     // Some bundles hold certificates that nobody can use any more; those are passed over.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(InvalidTrust::NoSystem);
+        return Err(InvalidTrust::NoSystem { setting });
     }
     Ok(Verifier::new(webpki(roots, provider)?, Vec::new(), None))
 }

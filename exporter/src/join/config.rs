@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::url::MetricsUrl;
-use crate::config::Timeout;
+use crate::settings::Timeout;
 
 /// The `join:` part of the section `exporter:`.
 #[derive(Clone, Debug, Default, Deserialize)]

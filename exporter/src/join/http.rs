@@ -29,17 +29,19 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// Gets the page; `patience` is shared among the addresses that its host has.
 pub async fn get(url: &MetricsUrl, limit_bytes: usize, patience: Duration) -> anyhow::Result<Vec<u8>> {
     let stream = connect(url, patience).await?;
-    if !url.is_https {
+    if !url.server.is_tls() {
         return exchange(url, stream, limit_bytes).await;
     }
-    let name = ServerName::try_from(url.host.clone()).context("a certificate cannot be issued for this host name")?;
+    let name =
+        ServerName::try_from(url.server.host.clone()).context("a certificate cannot be issued for this host name")?;
     let stream = TlsConnector::from(tls()?).connect(name, stream).await.context("no TLS")?;
     exchange(url, stream, limit_bytes).await
 }
 
 async fn connect(url: &MetricsUrl, patience: Duration) -> anyhow::Result<TcpStream> {
-    let found = lookup_host((url.host.as_str(), url.port)).await.context("its name has no address")?;
-    let (near, far): (Vec<SocketAddr>, Vec<_>) = found.partition(|address| url.is_https || is_near(address.ip()));
+    let found = lookup_host((url.server.host.as_str(), url.server.port)).await.context("its name has no address")?;
+    let (near, far): (Vec<SocketAddr>, Vec<_>) =
+        found.partition(|address| url.server.is_tls() || is_near(address.ip()));
     ensure!(
         !near.is_empty() || far.is_empty(),
         "its name stands for an address that is neither this machine's nor a private network's, and plain http goes \
@@ -73,7 +75,7 @@ async fn exchange(
     limit_bytes: usize,
 ) -> anyhow::Result<Vec<u8>> {
     let request = Request::get(url.path.as_str())
-        .header(HOST, url.authority.as_str())
+        .header(HOST, url.server.authority())
         .header(USER_AGENT, concat!("noroshi-exporter/", env!("CARGO_PKG_VERSION")))
         .header(ACCEPT, exposition::CONTENT_TYPE)
         .header(CONNECTION, "close")

@@ -27,7 +27,7 @@ impl Source {
     /// Takes from `metrics` where the page is; the bot is called `fallback` unless that says otherwise.
     pub fn build(metrics: &Metrics, fallback: Option<&str>, taken: impl Fn(&str) -> bool) -> Self {
         let bot = metrics.bot.clone().or_else(|| fallback.map(str::to_owned));
-        let wanted = bot.clone().unwrap_or_else(|| metrics.url.authority.clone());
+        let wanted = bot.clone().unwrap_or_else(|| metrics.url.server.authority());
         // Two pages of one bot are two sources.
         let mut name = wanted.clone();
         let mut number = 2;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::Uri;
 use serde::Deserialize;
+
+use crate::origin::{Fault, Origin};
 
 /// Why a URL is none of a page that we read. Never repeats it, since it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,14 +31,8 @@ pub enum InvalidUrl {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct MetricsUrl {
-    /// Whether the connection is encrypted.
-    pub(super) is_https: bool,
-    /// Name or address, without the brackets of IPv6.
-    pub(super) host: String,
-    /// The port.
-    pub(super) port: u16,
-    /// Host and port as they were written.
-    pub(super) authority: String,
+    /// Where the bot listens.
+    pub(super) server: Origin,
     /// Path and query.
     pub(super) path: String,
 }
@@ -46,28 +41,22 @@ impl TryFrom<String> for MetricsUrl {
     type Error = InvalidUrl;
 
     fn try_from(text: String) -> Result<Self, InvalidUrl> {
-        let uri: Uri = text.trim().parse().map_err(|_| InvalidUrl::Malformed)?;
-        let is_https = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(InvalidUrl::Scheme),
-        };
-        let authority = uri.authority().ok_or(InvalidUrl::Malformed)?;
-        if authority.as_str().contains('@') {
-            return Err(InvalidUrl::Userinfo);
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") => Some(if is_https { 443 } else { 80 }),
-            Some(port) if !port.contains('+') => authority.port_u16(),
-            _ => None,
-        };
-        let port = port.filter(|port| *port != 0 && !host.is_empty()).ok_or(InvalidUrl::Malformed)?;
-        if !is_https && host.parse().is_ok_and(|address| !is_near(address)) {
+        let (server, uri) = Origin::read(&text)?;
+        if !server.is_tls() && server.host.parse().is_ok_and(|address| !is_near(address)) {
             return Err(InvalidUrl::Far);
         }
         let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-        Ok(Self { is_https, host, port, authority: authority.as_str().to_owned(), path })
+        Ok(Self { server, path })
+    }
+}
+
+impl From<Fault> for InvalidUrl {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Malformed => Self::Malformed,
+            Fault::Scheme => Self::Scheme,
+            Fault::Userinfo => Self::Userinfo,
+        }
     }
 }
 
@@ -75,7 +64,7 @@ impl TryFrom<String> for MetricsUrl {
 impl fmt::Display for MetricsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.split('?').next().unwrap_or_default();
-        write!(f, "{}://{}{path}", if self.is_https { "https" } else { "http" }, self.authority)
+        write!(f, "{}://{}{path}", self.server.scheme.as_str(), self.server.authority())
     }
 }
 
@@ -122,7 +111,7 @@ mod tests {
     #[test]
     fn a_query_is_sent_and_not_shown() {
         let url = url("http://localhost:9101/metrics?key=1").unwrap();
-        assert_eq!((url.path.as_str(), url.port), ("/metrics?key=1", 9101));
+        assert_eq!((url.path.as_str(), url.server.port), ("/metrics?key=1", 9101));
         assert_eq!(url.to_string(), "http://localhost:9101/metrics");
     }
 }

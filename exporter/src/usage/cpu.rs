@@ -53,11 +53,11 @@ impl Cpu {
 mod tests {
     use super::*;
     use crate::collect::tests::recorded;
-    use crate::stat::Stat;
+    use crate::files::Files;
 
     #[test]
     fn waiting_for_a_disk_is_not_work_and_a_guest_is_not_counted_twice() {
-        let cpu = Cpu::from(Stat::read(&recorded("small-vps")).unwrap().total);
+        let cpu = Cpu::from(Files::of(recorded("small-vps")).stat().unwrap().total);
         // user 40118 + nice 7 + system 5306 + irq 3 + softirq 84 + steal 28; idle 205399 + iowait 510.
         assert_eq!(cpu, Cpu { busy: 45_546, idle: 205_909 });
     }

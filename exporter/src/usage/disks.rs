@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::growth;
 use crate::collect::diskstats::{SECTOR_BYTES, is_part_or_toy};
-use crate::host::Host;
+use crate::files::Files;
 
 /// The counters of each disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ struct Activity {
 
 impl Disks {
     /// Reads /proc/diskstats.
-    pub fn read(host: &Host) -> anyhow::Result<Self> {
+    pub fn read(host: &Files) -> anyhow::Result<Self> {
         let text = host.read_proc("diskstats")?;
         let whole = |name: &str| !is_part_or_toy(name) && !is_made_of_others(name);
         let disks = DiskStats::from_read(text.as_bytes())?.0.into_iter().filter(|disk| whole(&disk.name)).map(|disk| {
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_built_upon_disks_is_not_counted_again() {
-        let disks = Disks::read(&recorded("home-server")).unwrap();
+        let disks = Disks::read(&Files::of(recorded("home-server"))).unwrap();
         assert_eq!(disks.0.keys().collect::<Vec<_>>(), ["mmcblk0", "nvme0n1", "sda", "sdb"]);
         assert_eq!(disks.0["sda"], Activity { sectors_read: 2000, sectors_written: 4000, busy: 120 });
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::growth;
 use crate::collect::netdev;
-use crate::host::Host;
+use crate::files::Files;
 
 /// The counters of each device that leads out of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ struct Traffic {
 
 impl Network {
     /// Reads /proc/net/dev.
-    pub fn read(host: &Host) -> anyhow::Result<Self> {
+    pub fn read(host: &Files) -> anyhow::Result<Self> {
         let mut devices = BTreeMap::new();
         for (device, [received, .., sent, _, _, _, _, _, _, _]) in netdev::read(host)? {
             if !is_inside(&device) {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn devices_inside_the_host_are_left_out() {
-        let devices: Vec<_> = Network::read(&recorded("small-vps")).unwrap().0.into_iter().collect();
+        let devices: Vec<_> = Network::read(&Files::of(recorded("small-vps"))).unwrap().0.into_iter().collect();
         assert_eq!(devices[0], ("eth0".to_owned(), Traffic { received: 193_624_484, sent: 794_507 }));
         assert_eq!(devices.iter().map(|(device, _)| device.as_str()).collect::<Vec<_>>(), ["eth0", "eth0:1", "wg-ü"]);
         for device in ["lo", "veth12ab", "docker0", "br-0c1d"] {

@@ -47,7 +47,7 @@ fn fullest(page: &Families) -> Option<(String, f64)> {
 const FULL_BY_NATURE: [&str; 6] = ["tmpfs", "ramfs", "devtmpfs", "squashfs", "iso9660", "erofs"];
 
 fn label<'a>(labels: &'a Labels, name: &str) -> Option<&'a str> {
-    labels.iter().find(|(label, _)| label.as_str() == name).map(|(_, value)| value)
+    labels.value(name)
 }
 
 #[cfg(test)]

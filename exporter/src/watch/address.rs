@@ -1,7 +1,8 @@
 //! Where a probe goes.
 
-use http::Uri;
 use serde::Deserialize;
+
+use crate::origin::{self, Fault, Origin};
 
 /// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -19,7 +20,7 @@ impl TryFrom<String> for TcpTarget {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         const FORM: &str = "this is no target; write it like `host:port` or `[::1]:25565`";
         let (host, port) = text.rsplit_once(':').ok_or(FORM)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or(FORM)?;
+        let port = origin::port(port).ok_or(FORM)?;
         let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(address) => address,
             None if host.contains(':') => return Err(FORM),
@@ -33,12 +34,8 @@ impl TryFrom<String> for TcpTarget {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HttpUrl {
-    /// Whether the connection is encrypted.
-    pub is_tls: bool,
     /// Where to connect.
-    pub target: TcpTarget,
-    /// What stands in the header `Host`.
-    pub authority: String,
+    pub server: Origin,
     /// Path and query.
     pub path: String,
 }
@@ -47,40 +44,16 @@ impl TryFrom<String> for HttpUrl {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        // Nobody sends what follows a `#` anywhere.
-        let text = text.split('#').next().unwrap_or_default();
-        let uri: Uri = text.parse().map_err(|_| "this is no URL; write it like http://127.0.0.1:3000/health")?;
-        let is_tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err("the URL must begin with http:// or https://"),
-        };
-        let authority = uri.authority().ok_or("the URL names no host")?;
-        if authority.as_str().contains('@') {
-            return Err("the URL has a user or password in it, where it would show in files that get passed around");
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() {
-            return Err("the URL names no host");
-        }
-        let port = match authority.port_u16() {
-            Some(port) => port,
-            None if authority.as_str() == authority.host() => {
-                if is_tls {
-                    443
-                } else {
-                    80
-                }
+        let (server, uri) = Origin::read(&text).map_err(|fault| match fault {
+            Fault::Malformed => "this is no URL; write it like http://127.0.0.1:3000/health",
+            Fault::Scheme => "the URL must begin with http:// or https://",
+            Fault::Userinfo => {
+                "the URL has a user or password in it, where it would show in files that get passed around"
             }
-            None => return Err("the URL's port is none"),
-        };
-        Ok(Self {
-            is_tls,
-            target: TcpTarget { host: host.to_owned(), port },
-            authority: authority.as_str().to_owned(),
-            // `http://h?q` has a query and no path.
-            path: uri.query().map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path())),
-        })
+        })?;
+        // `http://h?q` has a query and no path.
+        let path = uri.query().map_or_else(|| uri.path().to_owned(), |query| format!("{}?{query}", uri.path()));
+        Ok(Self { server, path })
     }
 }
 
@@ -88,7 +61,7 @@ impl HttpUrl {
     /// Returns where a redirect from here to `location` leads; `None` when that is no place for us.
     #[must_use]
     pub fn join(&self, location: &str) -> Option<Self> {
-        let scheme = if self.is_tls { "https" } else { "http" };
+        let scheme = self.server.scheme.as_str();
         let directory = || {
             let path = self.path.split('?').next().unwrap_or_default();
             path.rsplit_once('/').map_or("", |(directory, _)| directory)
@@ -98,9 +71,9 @@ impl HttpUrl {
         } else if location.starts_with("//") {
             format!("{scheme}:{location}")
         } else if location.starts_with('/') {
-            format!("{scheme}://{}{location}", self.authority)
+            format!("{scheme}://{}{location}", self.server.authority())
         } else {
-            format!("{scheme}://{}{}/{location}", self.authority, directory())
+            format!("{scheme}://{}{}/{location}", self.server.authority(), directory())
         };
         Self::try_from(absolute).ok()
     }
@@ -119,18 +92,18 @@ mod tests {
         for (text, host, port) in [("h:1", "h", 1), ("[::1]:65535", "::1", 65535), ("127.0.0.1:80", "127.0.0.1", 80)] {
             assert_eq!(TcpTarget::try_from(text.to_owned()), Ok(TcpTarget { host: host.into(), port }));
         }
-        for text in ["", "h", ":1", "h:", "h:0", "h:65536", "::1:80", "[]:1"] {
+        for text in ["", "h", ":1", "h:", "h:0", "h:65536", "::1:80", "[]:1", "h:+1"] {
             assert!(TcpTarget::try_from(text.to_owned()).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_url_knows_its_port_and_its_path() {
-        assert_eq!(url("http://h").target.port, 80);
-        assert_eq!(url("https://[::1]/a?b#c").target, TcpTarget { host: "::1".into(), port: 443 });
+        assert_eq!(url("http://h").server.port, 80);
+        assert_eq!(url("https://[::1]/a?b#c").server.to_string(), "https://[::1]:443");
         assert_eq!(url("https://h:8443/a?b#c").path, "/a?b");
         assert_eq!(url("http://h?q").path, "/?q");
-        for text in ["", "h/x", "http://", "/x", "http://u@h/", "http://h:99999/"] {
+        for text in ["", "h/x", "http://", "/x", "http://u@h/", "http://h:99999/", "http://h:+1/", "http://h:/"] {
             assert!(HttpUrl::try_from(text.to_owned()).is_err(), "{text}");
         }
     }

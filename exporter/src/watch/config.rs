@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::address::{HttpUrl, TcpTarget};
-use super::processes::Pattern;
+use super::pattern::Pattern;
+use crate::settings::Written;
 
 /// The `exporter.watch:` section of the configuration file. Nothing is watched unless it stands here.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -177,10 +178,6 @@ pub struct Bot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Timeout(Duration);
-
-/// A duration as people write it.
-#[derive(Deserialize)]
-struct Written(#[serde(with = "humantime_serde")] Duration);
 
 impl Timeout {
     /// Returns the bound.

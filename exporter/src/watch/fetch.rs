@@ -19,7 +19,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::address::{HttpUrl, TcpTarget};
+use super::address::HttpUrl;
 use super::reply::{Failure, Trace, timed};
 use super::trust::Trusts;
 
@@ -53,8 +53,8 @@ struct Response {
 }
 
 /// Connects to the first address that answers.
-pub async fn connect(target: &TcpTarget, limit: Duration, trace: &mut Trace) -> Result<TcpStream, Failure> {
-    let found = timed(&mut trace.phases.resolve, lookup_host((target.host.as_str(), target.port))).await;
+pub async fn connect(host: &str, port: u16, limit: Duration, trace: &mut Trace) -> Result<TcpStream, Failure> {
+    let found = timed(&mut trace.phases.resolve, lookup_host((host, port))).await;
     let addresses: Vec<SocketAddr> = found.map_err(|_| Failure::Resolve)?.collect();
     if addresses.is_empty() {
         return Err(Failure::Resolve);
@@ -89,7 +89,7 @@ async fn follow(page: &Page<'_>, trusts: &Trusts, trace: &mut Trace) -> Result<A
         left = left.checked_sub(1).ok_or(Failure::Redirect)?;
         let next = url.join(&location).ok_or(Failure::Redirect)?;
         // Whoever watches an encrypted page does not mean one that anybody on the way may write.
-        if url.is_tls && !next.is_tls {
+        if url.server.is_tls() && !next.server.is_tls() {
             return Err(Failure::Redirect);
         }
         url = next;
@@ -97,15 +97,15 @@ async fn follow(page: &Page<'_>, trusts: &Trusts, trace: &mut Trace) -> Result<A
 }
 
 async fn ask(url: &HttpUrl, page: &Page<'_>, trusts: &Trusts, trace: &mut Trace) -> Result<Response, Failure> {
-    let stream = connect(&url.target, page.limit, trace).await?;
-    if !url.is_tls {
+    let stream = connect(&url.server.host, url.server.port, page.limit, trace).await?;
+    if !url.server.is_tls() {
         return exchange(stream, url, trace).await;
     }
     let (client, expiry) = trusts.client(page.ca_file, page.is_insecure).map_err(|warning| {
         trace.warning = Some(warning);
         Failure::Tls
     })?;
-    let name = ServerName::try_from(url.target.host.clone()).map_err(|_| Failure::Tls)?;
+    let name = ServerName::try_from(url.server.host.clone()).map_err(|_| Failure::Tls)?;
     let stream = timed(&mut trace.phases.tls, TlsConnector::from(client).connect(name, stream)).await;
     // The earliest of all servers on the way: any of them ends the watch.
     let shown = *expiry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +136,7 @@ async fn exchange(
 
 async fn talk(mut sender: SendRequest<Empty<Bytes>>, url: &HttpUrl, trace: &mut Trace) -> Result<Response, Failure> {
     let request = Request::get(url.path.as_str())
-        .header(HOST, url.authority.as_str())
+        .header(HOST, url.server.authority())
         .header(USER_AGENT, concat!("noroshi-exporter/", env!("CARGO_PKG_VERSION")))
         .header(ACCEPT, "*/*")
         .header(CONNECTION, "close")

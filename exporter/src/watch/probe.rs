@@ -65,7 +65,7 @@ impl Probe {
     /// Does what can be done before the clock runs.
     pub fn prepare(&self, trusts: &Trusts) {
         if let Self::Http(http) = self
-            && http.url.is_tls
+            && http.url.server.is_tls()
         {
             trusts.prepare(http.ca_file.as_ref(), http.insecure);
         }
@@ -78,7 +78,7 @@ impl Probe {
         match self {
             Self::Tcp(tcp) => {
                 let limit = tcp.timeout.as_duration();
-                let result = timeout(limit, connect(&tcp.target, limit, &mut trace)).await;
+                let result = timeout(limit, connect(&tcp.target.host, tcp.target.port, limit, &mut trace)).await;
                 let failure = result.unwrap_or(Err(Failure::Timeout)).err();
                 Reply { failure, took: began.elapsed(), page: None, warning: None }
             }

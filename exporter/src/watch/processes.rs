@@ -9,7 +9,7 @@
 //! Unlike process-exporter, a process counts for every watch that it matches, not for the first one only, and children
 //! count only if they match themselves: two watches never take a process from each other.
 
-mod pattern;
+mod counts;
 mod scan;
 mod totals;
 
@@ -17,13 +17,14 @@ use std::collections::BTreeMap;
 
 use exposition::Families;
 
-pub use self::pattern::Pattern;
+use self::counts::Counts;
 pub use self::scan::{Seen, scan};
-pub use self::totals::{Counts, Totals};
+pub use self::totals::Totals;
 use super::config::Process;
 use super::labels::{Labels, labels};
+use crate::files::Files;
 use crate::host::Host;
-use crate::stat::{Stat, TICKS_PER_SECOND};
+use crate::stat::TICKS_PER_SECOND;
 
 /// The letters of proc_pid_stat(5), as process-exporter sorts them.
 const STATES: [(&str, &[char]); 5] =
@@ -42,8 +43,9 @@ impl Look {
     /// # Errors
     /// When /proc itself cannot be read. A process that goes while it is looked at is not there.
     pub fn take(host: &Host, watches: &[Process]) -> anyhow::Result<Self> {
-        let boot_id = host.read_proc("sys/kernel/random/boot_id")?.trim().to_owned();
-        let boot_time = Stat::read(host)?.boot_time.unwrap_or_default();
+        let files = Files::of(host.clone());
+        let boot_id = files.read_proc("sys/kernel/random/boot_id")?.trim().to_owned();
+        let boot_time = files.stat()?.boot_time.unwrap_or_default();
         Ok(Self { groups: scan(&host.procfs, watches)?, boot_time, boot_id })
     }
 

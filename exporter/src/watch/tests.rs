@@ -88,6 +88,37 @@ async fn what_cannot_be_looked_at_is_said_and_costs_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_push_and_scrapes_at_the_same_moment_all_see_what_is_watched() {
+    let text = "    processes: [{name: none, comm: 'no such name'}]\n    heartbeats: [{name: f, file: /nowhere, max_age: 1m}]\n";
+    let watches = watches(text, &Environment::default(), None);
+    let looks = all((0..4).map(|_| look(&watches)).collect()).await;
+    for (page, warnings) in looks {
+        assert_eq!(warnings, Vec::<String>::new());
+        assert_eq!(series(&page, "namedprocess_namegroup_num_procs").len(), 1, "{page}");
+        assert_eq!(series(&page, "noroshi_exporter_heartbeat_ok").len(), 1, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_cannot_be_looked_at_is_left_out_alone_and_its_kind_is_not_well() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let file = directory.path().join("file");
+    let text = format!(
+        "    heartbeats: [{{name: shut, file: {}/x, max_age: 1m}}, {{name: f, file: {}, max_age: 1h}}]\n",
+        file.display(),
+        file.display()
+    );
+    let (page, warnings) = look(&watches(&text, &Environment::default(), None)).await;
+    assert_eq!(series(&page, "noroshi_exporter_heartbeat_ok"), [r#"noroshi_exporter_heartbeat_ok{heartbeat="f"} 1"#]);
+    assert_eq!(
+        series(&page, "noroshi_exporter_watch_success"),
+        [r#"noroshi_exporter_watch_success{watch="heartbeats"} 0"#]
+    );
+    assert!(warnings.len() == 1 && warnings[0].starts_with("heartbeat shut is left out"), "{warnings:?}");
+}
+
+#[tokio::test]
 async fn what_processes_did_is_kept_from_one_run_to_the_next() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("exporter.json");

@@ -49,9 +49,9 @@ impl Trusts {
             None => Key::System,
         };
         let expiry = Expiry::default();
-        let judge = self.judge(key).map_err(|error| in_words(&error))?;
+        let judge = self.judge(key).map_err(|error| error.to_string())?;
         let client = client_with(Arc::new(Witness { judge, expiry: Arc::clone(&expiry) }));
-        let mut client = client.map_err(|error| in_words(&error))?;
+        let mut client = client.map_err(|error| error.to_string())?;
         // A session that is taken up again shows no certificates.
         Arc::make_mut(&mut client).resumption = Resumption::disabled();
         Ok((client, expiry))
@@ -62,30 +62,17 @@ impl Trusts {
         if let Some(judge) = known.get(&key) {
             return Ok(Arc::clone(judge));
         }
-        let judge = verifier(&match &key {
+        let trust = match &key {
             Key::System => Trust::System,
             Key::Pinned(file) => Trust::Pinned(file.clone()),
             Key::Anybody => Trust::Anybody,
-        })?;
+        };
+        let judge = verifier(&trust, "ca_file of the watch")?;
         // A pinned file is read again for each probe: it may have been renewed, and it is small.
         if !matches!(key, Key::Pinned(_)) {
             known.insert(key, Arc::clone(&judge));
         }
         Ok(judge)
-    }
-}
-
-/// The gateway's words for it name the gateway's variables.
-fn in_words(error: &InvalidTrust) -> String {
-    match error {
-        InvalidTrust::Unreadable { path, reason } => {
-            format!("cannot read the certificates in {}: {reason}", path.display())
-        }
-        InvalidTrust::Empty { path } => format!("{} holds no certificate", path.display()),
-        InvalidTrust::NoSystem => {
-            "this system has no certificates to trust (package ca-certificates); name a ca_file".to_owned()
-        }
-        InvalidTrust::Setup(reason) => format!("TLS cannot be set up: {reason}"),
     }
 }
 

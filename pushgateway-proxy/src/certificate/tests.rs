@@ -30,7 +30,7 @@ fn pair(days_left: i64) -> (String, String) {
 
 fn refused(cert: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> String {
     let files = files(cert, key);
-    let error = format!("{:#}", anyhow::Error::new(Certificate::load(&files.cert, &files.key).unwrap_err()));
+    let error = format!("{:#}", anyhow::Error::new(Certificate::load(&files.cert, &files.key, None).unwrap_err()));
     let directory = format!("{}/", files.cert.parent().unwrap().display());
     error.replace(&directory, "")
 }
@@ -39,7 +39,7 @@ fn refused(cert: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> String {
 fn a_pair_is_loaded_for_http_1_1_with_its_expiry() {
     let (cert, key) = pair(10);
     let files = files(cert, key);
-    let certificate = Certificate::load(&files.cert, &files.key).unwrap();
+    let certificate = Certificate::load(&files.cert, &files.key, None).unwrap();
     let left = certificate.expires.duration_since(SystemTime::now()).unwrap();
     assert!((9..=10).contains(&(left.as_secs() / 86400)), "{left:?}");
     assert_eq!(certificate.tls.alpn_protocols, [b"http/1.1"]);
@@ -70,7 +70,7 @@ fn each_fault_is_named_with_its_file() {
 #[test]
 fn a_file_that_is_not_there_is_named_with_the_way_to_make_one() {
     let missing = Path::new("/nowhere/cert.pem");
-    let error = Certificate::load(missing, missing).unwrap_err().to_string();
+    let error = Certificate::load(missing, missing, None).unwrap_err().to_string();
     assert_eq!(
         error,
         "cannot read the certificate /nowhere/cert.pem; --self-signed DIR makes certificate and key for a first start"

@@ -20,7 +20,7 @@ fn a_first_start_makes_a_set_that_a_listener_can_use() {
     set.prepare().unwrap();
     assert!(set.is_prepared().unwrap());
 
-    let certificate = Certificate::load(&set.cert(), &set.key()).unwrap();
+    let certificate = Certificate::load(&set.cert(), &set.key(), None).unwrap();
     let left = certificate.expires.duration_since(SystemTime::now()).unwrap();
     assert!(left > 390 * DAY && left < 397 * DAY, "{left:?}");
     for secret in [set.key(), set.ca_key()] {
@@ -56,7 +56,7 @@ fn a_renewal_keeps_the_key_and_the_authority_that_hosts_pin() {
 
     assert_ne!(read(set.cert()), before[3]);
     assert_eq!([set.ca(), set.ca_key(), set.key()].map(read), before[..3]);
-    Certificate::load(&set.cert(), &set.key()).unwrap();
+    Certificate::load(&set.cert(), &set.key(), None).unwrap();
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_removed_certificate_is_made_anew_under_the_same_authority() {
     let authority = read(set.ca());
     std::fs::remove_file(set.cert()).unwrap();
     set.prepare().unwrap();
-    Certificate::load(&set.cert(), &set.key()).unwrap();
+    Certificate::load(&set.cert(), &set.key(), None).unwrap();
     assert_eq!(read(set.ca()), authority);
 }
 

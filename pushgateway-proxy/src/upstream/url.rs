@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::path::PushPath;
 
+/// Where VictoriaMetrics takes what a Pushgateway takes.
+const VICTORIAS_IMPORT: &str = "/api/v1/import/prometheus";
+
 /// Where the Pushgateway is: plain HTTP, without credentials, with a path prefix if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -82,11 +85,32 @@ impl fmt::Display for UpstreamUrl {
 impl UpstreamUrl {
     /// Puts a path behind the prefix as it stands. No URL type is asked, because those clean paths up.
     pub(super) fn join(&self, path: &PushPath) -> Result<Uri, http::Error> {
-        Uri::builder()
-            .scheme(Scheme::HTTP)
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{}", self.prefix, path.as_str()))
-            .build()
+        self.page(path.as_str())
+    }
+
+    /// Puts the path of a page of its own behind the prefix.
+    pub(super) fn page(&self, path: &str) -> Result<Uri, http::Error> {
+        let prefix = if self.is_victorias_import() { "" } else { &self.prefix };
+        self.uri(format!("{prefix}{path}"))
+    }
+
+    /// Puts a query behind the prefix.
+    pub(super) fn query(&self, query: &str) -> Result<Uri, http::Error> {
+        self.uri(format!("{}?{query}", self.prefix))
+    }
+
+    /// Returns the host and its port.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Returns whether this is where VictoriaMetrics takes text in the Prometheus format.
+    pub(super) fn is_victorias_import(&self) -> bool {
+        self.prefix.ends_with(VICTORIAS_IMPORT)
+    }
+
+    fn uri(&self, path_and_query: String) -> Result<Uri, http::Error> {
+        Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(path_and_query).build()
     }
 }
 
@@ -101,8 +125,8 @@ mod tests {
     #[test]
     fn a_path_goes_behind_the_prefix_byte_for_byte() {
         let upstream: UpstreamUrl = "http://pushgateway:9091/pfx/".parse().unwrap();
-        let path = PushPath::parse("/metrics/job/a%2fb+c/x@base64/L3Zhcg=/é/").unwrap();
-        assert_eq!(upstream.join(&path).unwrap().path(), "/pfx/metrics/job/a%2fb+c/x@base64/L3Zhcg=/é/");
+        let path = PushPath::parse("/metrics/job/a+b%2fc/d/x@base64/L3Zhcg=/y/é").unwrap();
+        assert_eq!(upstream.join(&path).unwrap().path(), "/pfx/metrics/job/a+b%2fc/d/x@base64/L3Zhcg=/y/é");
     }
 
     #[test]

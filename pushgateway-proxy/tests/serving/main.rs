@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in its helpers too")]
 
+mod clients;
 mod gate;
+mod victoria;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +82,22 @@ async fn a_request_in_hand_is_answered_after_the_stop_began() {
 }
 
 #[tokio::test]
+async fn a_push_that_was_on_its_way_when_the_stop_began_is_answered() {
+    let gate = Gate::start(|_| ()).await;
+    let mut host = gate.connect().await.unwrap();
+    let address = gate.address;
+
+    let stopped = tokio::spawn(gate.stops());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    host.write_all(push("m 1\n").as_bytes()).await.unwrap();
+
+    assert!(read_all(&mut host).await.starts_with("HTTP/1.1 200 OK\r\n"));
+    stopped.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_client_that_dawdles_is_told_so_and_let_go() {
     let mut gate = Gate::start(|config| config.request_timeout = Duration::from_millis(200)).await;
 
@@ -91,7 +109,11 @@ async fn a_client_that_dawdles_is_told_so_and_let_go() {
 
 #[tokio::test]
 async fn silence_before_during_and_between_requests_ends_the_connection() {
-    let gate = Gate::start(|config| config.header_timeout = Duration::from_millis(200)).await;
+    let gate = Gate::start(|config| {
+        config.header_timeout = Duration::from_millis(200);
+        config.idle_timeout = Duration::from_millis(300);
+    })
+    .await;
     let keep_alive = push("m 1\n").replace("Connection: close\r\n", "");
     for (sent, answered) in [("", ""), ("PUT /metrics/job/a HTTP/1.1\r\nHost:", ""), (&*keep_alive, "HTTP/1.1 200 OK")]
     {
@@ -131,45 +153,87 @@ async fn somebody_who_typed_http_is_told_so() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_and_the_others_stay() {
-    let gate = Gate::start(|config| config.max_connections = 1).await;
-    let mut first = gate.connect().await.unwrap();
-    assert!(gate.connect().await.is_err());
-    first.write_all(push("m 1\n").as_bytes()).await.unwrap();
-    assert!(read_all(&mut first).await.starts_with("HTTP/1.1 200 OK"));
+async fn one_connection_too_many_takes_the_place_of_one_that_sleeps() {
+    let mut gate = Gate::start(|config| config.max_connections = 2).await;
+    let mut asleep = gate.connect().await.unwrap();
+    let mut at_work = gate.connect().await.unwrap();
+    at_work.write_all(push("wait 1\n").as_bytes()).await.unwrap();
+    gate.bodies.recv().await.unwrap();
+
+    let mut third = gate.connect().await.unwrap();
+    assert_eq!(read_all(&mut asleep).await, "", "closed without a word");
+    third.write_all(push("wait 2\n").as_bytes()).await.unwrap();
+    gate.bodies.recv().await.unwrap();
+    assert!(gate.connect().await.is_err(), "both are at work");
+
+    // Again and again: the gateway shows a body before it begins to wait.
+    let go_on = async {
+        loop {
+            gate.go_on.notify_one();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let answers = async { tokio::join!(read_all(&mut at_work), read_all(&mut third)) };
+    let (first, second) = tokio::select! {
+        answers = answers => answers,
+        () = go_on => unreachable!("it goes on for ever"),
+    };
+    assert!(first.starts_with("HTTP/1.1 200 OK") && second.starts_with("HTTP/1.1 200 OK"), "{first} {second}");
 }
 
 #[tokio::test]
-async fn strangers_are_refused_and_cannot_take_the_places_of_those_who_may_push() {
-    let mut gate = Gate::start(|config| config.max_connections = 1).await;
-    let ca = gate.directory.path().join("tls/ca.pem");
-    let stranger = async || {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
-        gate.shake_hands(socket.connect(gate.address).await.unwrap(), &ca).await
-    };
-    let mut first = stranger().await.unwrap();
-    assert!(stranger().await.is_err(), "one place is theirs");
+async fn strangers_are_told_so_before_the_handshake() {
+    let gate = Gate::start(|_| ()).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let stranger = socket.connect(gate.address).await.unwrap();
 
+    let refused = gate.shake_hands(stranger, &gate.directory.path().join("tls/ca.pem")).await.unwrap_err();
+
+    assert!(refused.to_string().contains("AccessDenied"), "{refused}");
     assert!(gate.exchange(&push("m 1\n")).await.starts_with("HTTP/1.1 200 OK\r\n"));
-    first.write_all(push("forged 1\n").as_bytes()).await.unwrap();
-    assert!(read_all(&mut first).await.starts_with("HTTP/1.1 403 Forbidden\r\n"));
-    assert_eq!(gate.bodies.recv().await.unwrap(), "m 1\n");
-    assert!(gate.bodies.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_balancer_of_ours_says_whom_it_speaks_for() {
+    let gate = Gate::start(|config| {
+        config.trusted_proxies = ["127.0.0.1".parse().unwrap()].into_iter().collect();
+        config.proxy_protocol = true;
+        config.allow = ["203.0.113.7".parse().unwrap()].into_iter().collect();
+    })
+    .await;
+    let ca = gate.directory.path().join("tls/ca.pem");
+    let through = async |header: &str| {
+        let mut tcp = TcpStream::connect(gate.address).await.unwrap();
+        tcp.write_all(header.as_bytes()).await.unwrap();
+        gate.shake_hands(tcp, &ca).await
+    };
+    let mut host = through("PROXY TCP4 203.0.113.7 127.0.0.1 5 9443\r\n").await.unwrap();
+    host.write_all(push("m 1\n").as_bytes()).await.unwrap();
+    assert!(read_all(&mut host).await.starts_with("HTTP/1.1 200 OK"));
+
+    let refused = through("PROXY TCP4 203.0.113.8 127.0.0.1 5 9443\r\n").await.unwrap_err();
+    assert!(refused.to_string().contains("AccessDenied"), "{refused}");
+    assert!(through("").await.is_err(), "without a header there is no connection");
+    assert!(through("PROXY UNKNOWN\r\n").await.is_err(), "the balancer itself may not push");
 }
 
 /// Whoever stands before us might have read the length, and would take what follows the chunks for a body.
 #[tokio::test]
-async fn a_request_with_a_length_and_chunks_is_the_last_of_its_connection() {
+async fn a_request_with_a_length_and_chunks_is_refused_and_the_last_of_its_connection() {
     let mut gate = Gate::start(|_| ()).await;
     let first = push("").replace("Connection: close\r\n", "");
-    for both in ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"] {
+    for both in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 5",
+    ] {
         let first = first.replace("Content-Length: 0", both);
 
         let answer = gate.exchange(&format!("{first}0\r\n\r\n{}", push("smuggled 1\n"))).await;
 
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
-        assert_eq!(gate.bodies.recv().await.unwrap(), "");
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
         assert!(gate.bodies.try_recv().is_err());
     }
 }

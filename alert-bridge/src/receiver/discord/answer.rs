@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use crate::delivery::Scope;
+use crate::scope::Scope;
 use crate::text;
 
 /// How long to be silent when we are refused without being told for how long: that is Cloudflare in front of
@@ -15,14 +15,48 @@ const BLOCKED_PAUSE: Duration = Duration::from_secs(60);
 /// Nobody means a pause longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const REASON_LIMIT: usize = 300;
+/// Discord's code for too many edits of a message older than an hour.
+const OLD_EDIT: u64 = 30_046;
+/// Discord's code for a message that is not there.
+const UNKNOWN_MESSAGE: u64 = 10_008;
+
+/// Discord's code for a message to a forum channel with neither a thread nor a name for one.
+const WANTS_A_THREAD: u64 = 220_001;
+/// Discord's code for a message with both.
+const TWO_THREADS: u64 = 220_002;
+/// Discord's code for a name of a thread where there are no threads to be opened.
+const NO_THREADS: u64 = 220_003;
 
 /// One answer, reduced to what we act on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct Reply {
     /// What became of the message.
     pub verdict: Verdict,
-    /// How long the next request must wait.
-    pub pause: Option<Duration>,
+    /// What is left of the webhook's limit.
+    pub limit: Option<Limit>,
+    /// How long we are told to wait.
+    pub wait: Option<Duration>,
+    /// The message, if it was kept and the answer says as what.
+    pub kept: Option<Kept>,
+}
+
+/// What is left of a limit, and when it is whole again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// Requests.
+    pub remaining: u64,
+    /// Time.
+    pub reset_after: Duration,
+}
+
+/// A message in the channel.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Kept {
+    /// Its id: digits.
+    pub id: String,
+    /// The channel that it is in.
+    #[serde(rename = "channel_id")]
+    pub channel: Option<String>,
 }
 
 /// What became of the message.
@@ -32,8 +66,16 @@ pub enum Verdict {
     Kept,
     /// Not yet: we asked too often.
     TooFast(Scope),
+    /// It is too old to be edited so often.
+    TooOld,
+    /// What was to be edited is gone.
+    Gone,
     /// Never in this form.
     Refused(String),
+    /// The channel is a forum, and nothing said what the post is called.
+    IsAForum(String),
+    /// The channel is none, or the post is there already.
+    IsNoForum(String),
     /// Never through this webhook.
     Dead(String),
     /// Not now; what was said about it.
@@ -51,37 +93,47 @@ struct Complaint {
     errors: Option<serde_json::Value>,
 }
 
-impl Answer {
+impl Reply {
     /// Reads an answer. The body may be anything: a page of a proxy, half of a message, nothing.
     #[must_use]
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let limit = limit(headers);
         // Kept is kept, even when the answer cannot be read: to send again would show it twice.
         if status.is_success() {
-            return Self { verdict: Verdict::Kept, pause: spent(headers) };
+            let kept = serde_json::from_slice::<Kept>(body).ok().filter(|kept| is_id(&kept.id));
+            return Self { verdict: Verdict::Kept, limit, wait: None, kept };
         }
         let complaint = serde_json::from_slice::<Complaint>(body).ok();
         let reason = reason(status, complaint.as_ref());
         let complaint = complaint.unwrap_or_default();
-        let verdict = match status.as_u16() {
-            429 => {
-                // Here the wait we are told overrides the bucket's headers, which may look healthy.
-                let told = complaint.retry_after.and_then(duration).or_else(|| seconds(headers, "retry-after"));
+        let told = complaint.retry_after.and_then(duration).or_else(|| seconds(headers, "retry-after"));
+        let (verdict, wait) = match (status.as_u16(), complaint.code) {
+            (429, Some(OLD_EDIT)) => (Verdict::TooOld, Some(told.unwrap_or(BLOCKED_PAUSE))),
+            // Here the wait we are told overrides the bucket's headers, which may look healthy.
+            (429, _) => {
                 let scope = scope(headers, &complaint, told.is_some());
-                return Self { verdict: Verdict::TooFast(scope), pause: Some(told.unwrap_or(BLOCKED_PAUSE)) };
+                (Verdict::TooFast(scope), Some(told.unwrap_or(BLOCKED_PAUSE)))
             }
-            401 | 403 | 404 => Verdict::Dead(reason),
-            408 => Verdict::Trouble(reason),
-            400..=499 => Verdict::Refused(reason),
-            _ => Verdict::Trouble(reason),
+            (400, Some(WANTS_A_THREAD)) => (Verdict::IsAForum(reason), None),
+            (400, Some(TWO_THREADS | NO_THREADS)) => (Verdict::IsNoForum(reason), None),
+            (404, Some(UNKNOWN_MESSAGE)) => (Verdict::Gone, None),
+            (401 | 403 | 404, _) => (Verdict::Dead(reason), None),
+            (408, _) => (Verdict::Trouble(reason), None),
+            (400..=499, _) => (Verdict::Refused(reason), None),
+            _ => (Verdict::Trouble(reason), None),
         };
-        Self { verdict, pause: spent(headers) }
+        Self { verdict, limit, wait, kept: None }
     }
 }
 
-/// The wait until the webhook's bucket is full again, once this request took the last of it.
-fn spent(headers: &HeaderMap) -> Option<Duration> {
-    let remaining = seconds(headers, "x-ratelimit-remaining")?;
-    if remaining.is_zero() { seconds(headers, "x-ratelimit-reset-after") } else { None }
+fn limit(headers: &HeaderMap) -> Option<Limit> {
+    let remaining = headers.get("x-ratelimit-remaining")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Limit { remaining, reset_after: seconds(headers, "x-ratelimit-reset-after")? })
+}
+
+/// An id goes into a path, so it must be one.
+fn is_id(id: &str) -> bool {
+    (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn scope(headers: &HeaderMap, complaint: &Complaint, told: bool) -> Scope {
@@ -123,18 +175,26 @@ fn reason(status: StatusCode, complaint: Option<&Complaint>) -> String {
 mod tests {
     use super::*;
 
-    fn read(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    fn read(status: u16, headers: &[(&'static str, &str)], body: &str) -> Reply {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        Answer::read(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+        Reply::read(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
     }
 
     #[test]
-    fn the_last_request_of_a_bucket_tells_how_long_the_next_must_wait() {
+    fn an_answer_tells_what_is_left_and_which_message_it_is_about() {
         let bucket =
-            |left| read(200, &[("x-ratelimit-remaining", left), ("x-ratelimit-reset-after", "1.5")], "{}").pause;
-        assert_eq!(bucket("1"), None);
-        assert_eq!(bucket("0"), Some(Duration::from_millis(1500)));
-        assert_eq!(read(204, &[], "").pause, None);
+            |left| read(200, &[("x-ratelimit-remaining", left), ("x-ratelimit-reset-after", "1.5")], "{}").limit;
+        assert_eq!(bucket("1"), Some(Limit { remaining: 1, reset_after: Duration::from_millis(1500) }));
+        assert_eq!(bucket("0"), Some(Limit { remaining: 0, reset_after: Duration::from_millis(1500) }));
+        assert_eq!(read(204, &[], "").limit, None);
+        let kept = read(200, &[], r#"{"id":"9","channel_id":"7","content":""}"#).kept;
+        assert_eq!(kept, Some(Kept { id: "9".into(), channel: Some("7".into()) }));
+        for unreadable in ["", "{\"id\":", r#"{"id":"../x"}"#, r#"{"id":""}"#] {
+            assert_eq!(
+                read(200, &[], unreadable),
+                Reply { verdict: Verdict::Kept, limit: None, wait: None, kept: None }
+            );
+        }
     }
 
     #[test]
@@ -151,19 +211,18 @@ mod tests {
             (&[("x-ratelimit-scope", "user")], r#"{"retry_after":1e300}"#, Scope::User, Some(BLOCKED_PAUSE)),
             (&[("x-ratelimit-scope", "user")], r#"{"retry_after":1e9}"#, Scope::User, Some(LONGEST_PAUSE)),
         ] {
-            assert_eq!(
-                read(429, headers, body),
-                Answer { verdict: Verdict::TooFast(scope), pause },
-                "{headers:?} {body}"
-            );
+            let reply = read(429, headers, body);
+            assert_eq!((reply.verdict, reply.wait), (Verdict::TooFast(scope), pause), "{headers:?} {body}");
         }
     }
 
     #[test]
-    fn every_other_answer_means_dead_refused_or_trouble() {
+    fn every_other_answer_means_dead_gone_refused_or_trouble() {
         let verdict = |status, body: &str| read(status, &[], body).verdict;
         let unknown = r#"{"message":"Unknown Webhook","code":10015}"#;
         assert_eq!(verdict(404, unknown), Verdict::Dead("404 Not Found: Unknown Webhook (10015)".into()));
+        assert_eq!(verdict(404, r#"{"message":"Unknown Message","code":10008}"#), Verdict::Gone);
+        assert_eq!(verdict(429, r#"{"message":"m","code":30046,"retry_after":3}"#), Verdict::TooOld);
         assert_eq!(verdict(401, ""), Verdict::Dead("401 Unauthorized".into()));
         assert_eq!(verdict(400, r#"{"embeds":["0"]}"#), Verdict::Refused("400 Bad Request".into()));
         assert_eq!(verdict(502, "<html>"), Verdict::Trouble("502 Bad Gateway".into()));

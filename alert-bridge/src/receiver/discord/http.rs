@@ -3,9 +3,10 @@
 use std::future::Future;
 
 use anyhow::Context;
+use reqwest::multipart::{Form, Part};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::Answer;
+use super::answer::Reply;
 use super::payload::Payload;
 use super::url::WebhookUrl;
 
@@ -14,12 +15,21 @@ const USER_AGENT: &str = concat!("DiscordBot (", env!("CARGO_PKG_REPOSITORY"), "
 /// An answer is a message of ours with a few ids; what is longer is not Discord's.
 const ANSWER_LIMIT_BYTES: usize = 256 * 1024;
 
-/// Posts one payload: the seam at which tests put a Discord of their own.
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub enum Call<'a> {
+    /// A new message.
+    Create(&'a Payload),
+    /// Another text for the message with this id.
+    Edit(&'a str, &'a Payload),
+}
+
+/// Makes one request: the seam at which tests put a Discord of their own.
 pub trait Post: Send + Sync {
-    /// Posts `payload` once and returns the answer, or why there is none.
+    /// Makes the request once and returns the answer, or why there is none.
     ///
-    /// No answer does not mean that nothing was posted.
-    fn post(&self, payload: &Payload, by: Instant) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
+    /// No answer does not mean that nothing was done.
+    fn call(&self, call: Call<'_>, by: Instant) -> impl Future<Output = Result<Reply, NoAnswer>> + Send;
 }
 
 /// Why there is no answer. Never carries the address.
@@ -51,9 +61,14 @@ impl Http {
 }
 
 impl Post for Http {
-    async fn post(&self, payload: &Payload, by: Instant) -> Result<Answer, NoAnswer> {
+    async fn call(&self, call: Call<'_>, by: Instant) -> Result<Reply, NoAnswer> {
+        let request = match call {
+            Call::Create(payload) if payload.files.is_empty() => self.client.post(self.url.expose()).json(payload),
+            Call::Create(payload) => self.client.post(self.url.expose()).multipart(form(payload)),
+            Call::Edit(id, payload) => self.client.patch(self.url.of_message(id)).json(&payload.as_edit()),
+        };
         let call = async {
-            let mut response = self.client.post(self.url.expose()).json(payload).send().await?;
+            let mut response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let mut body = Vec::new();
             // An answer that breaks off halfway is still an answer: its status is what counts.
@@ -63,7 +78,7 @@ impl Post for Http {
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Answer::read(status, &headers, &body))
+            Ok(Reply::read(status, &headers, &body))
         };
         match timeout_at(by, call).await {
             // The error of a request carries its address, and with it the token.
@@ -71,4 +86,13 @@ impl Post for Http {
             Err(_) => Err(NoAnswer::Late),
         }
     }
+}
+
+/// A payload with its files, as Discord wants them.
+fn form(payload: &Payload) -> Form {
+    let json = serde_json::to_string(payload).unwrap_or_default();
+    payload.files.iter().enumerate().fold(Form::new().text("payload_json", json), |form, (place, file)| {
+        // Its name tells Discord what it is.
+        form.part(format!("files[{place}]"), Part::bytes(file.bytes.clone()).file_name(file.name.clone()))
+    })
 }

@@ -23,6 +23,16 @@ pub const VALUE_LIMIT: usize = 1024;
 pub const TOTAL_LIMIT: usize = 6000;
 /// Bytes of an address; ours are ASCII.
 pub const URL_LIMIT: usize = 2048;
+/// Embeds of one message.
+pub const EMBEDS_LIMIT: usize = 10;
+/// The flag of a message that comes without a sound.
+pub const SILENT: u32 = 1 << 12;
+/// Code points in the description of a file.
+pub const ALT_LIMIT: usize = 1024;
+/// Files of one message.
+pub const FILES_LIMIT: usize = 10;
+/// Bytes of all files of one message: 10 MiB, and room for what stands around them.
+pub const FILES_BYTES_LIMIT: usize = 10 * 1024 * 1024 - 64 * 1024;
 const USERNAME_LIMIT: usize = 80;
 const COLOR_LIMIT: u32 = 0xFF_FF_FF;
 
@@ -43,6 +53,62 @@ pub struct Payload {
     pub embeds: Vec<Embed>,
     /// Who may be pinged. Always sent: Discord's own default pings users named in the text.
     pub allowed_mentions: AllowedMentions,
+    /// [`SILENT`], or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<u32>,
+    /// What the post of a forum channel is called that this opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_name: Option<String>,
+    /// What is said of each of `files`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// Files that travel beside it.
+    #[serde(skip)]
+    pub files: Vec<AttachedFile>,
+}
+
+/// What a message says of a file beside it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attachment {
+    /// The place of the file.
+    pub id: usize,
+    /// Its name, by which an embed refers to it.
+    pub filename: String,
+    /// For those who cannot see it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// A file beside a message.
+#[derive(Clone, Debug)]
+pub struct AttachedFile {
+    /// Its name: without blanks, which Discord would change.
+    pub name: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// A picture in an embed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Image {
+    /// `attachment://` and the name of a file.
+    pub url: String,
+}
+
+/// What replaces a message. All of it is sent, since what is left out would stay as it was; name and picture cannot change.
+#[derive(Debug, Serialize)]
+pub struct Edit<'a> {
+    content: &'a str,
+    embeds: &'a [Embed],
+    allowed_mentions: AllowedMentions,
+}
+
+impl Payload {
+    /// Returns this message as a replacement of one that stands already; an edit pings nobody.
+    #[must_use]
+    pub fn as_edit(&self) -> Edit<'_> {
+        Edit { content: &self.content, embeds: &self.embeds, allowed_mentions: AllowedMentions::default() }
+    }
 }
 
 /// The card of a message.
@@ -61,6 +127,9 @@ pub struct Embed {
     /// Names with values, as a table.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
+    /// A picture below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
     /// Small print below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub footer: Option<Footer>,
@@ -127,6 +196,8 @@ pub fn violations(payload: &Payload) -> Vec<String> {
         let bad = embed.url.is_some() && !url.is_some_and(|url| is_acceptable(&url));
         found.extend(bad.then(|| "an address that Discord does not take".to_owned()));
     }
+    let embeds = payload.embeds.len();
+    found.extend((embeds > EMBEDS_LIMIT).then(|| format!("{embeds} embeds, {EMBEDS_LIMIT} are allowed")));
     let total: usize = payload.embeds.iter().map(total).sum();
     found.extend((total > TOTAL_LIMIT).then(|| format!("{total} code points in all, {TOTAL_LIMIT} are allowed")));
     let empty = is_blank(&payload.content) && payload.embeds.is_empty();
@@ -156,7 +227,8 @@ pub fn is_acceptable(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && host && url.as_str().len() <= URL_LIMIT
 }
 
-fn total(embed: &Embed) -> usize {
+/// Returns the code points that count against [`TOTAL_LIMIT`].
+pub fn total(embed: &Embed) -> usize {
     let fields: usize = embed.fields.iter().map(|field| length(&field.name) + length(&field.value)).sum();
     let footer = embed.footer.as_ref().map_or(0, |footer| length(&footer.text));
     length(&embed.title) + length(&embed.description) + footer + fields

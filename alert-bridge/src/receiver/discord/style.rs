@@ -8,7 +8,12 @@ use url::Url;
 
 use super::payload;
 use crate::kind::Level;
+use crate::message::Message;
+use crate::template::Templates;
 use crate::text;
+
+/// What Discord allows to the name of a thread.
+const THREAD_NAME_LIMIT: usize = 100;
 
 /// Who speaks in Discord, and who is called.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +24,43 @@ pub struct Style {
     pub avatar_url: Option<AvatarUrl>,
     /// The roles to call.
     pub mentions: Mentions,
+    /// What posts of a forum channel are called.
+    pub thread_name: Option<ThreadName>,
+    /// Words of the operator's own.
+    pub templates: Templates,
+}
+
+/// What a post of a forum channel is called: a text in which `{title}` stands for the title of its first message.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ThreadName(String);
+
+impl ThreadName {
+    /// Returns the name of the post that begins with `message`.
+    #[must_use]
+    pub fn of(&self, message: &Message) -> String {
+        let title = if text::is_blank(&message.title) { message.language.level(message.level) } else { &message.title };
+        let name = text::clip(&text::line(&self.0.replace("{title}", title)), THREAD_NAME_LIMIT);
+        if text::is_blank(&name) { text::clip(title, THREAD_NAME_LIMIT) } else { name }
+    }
+}
+
+impl Default for ThreadName {
+    fn default() -> Self {
+        Self("{title}".to_owned())
+    }
+}
+
+impl TryFrom<String> for ThreadName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let fixed = text::length(&name.replace("{title}", ""));
+        if text::is_blank(&name) || fixed > THREAD_NAME_LIMIT {
+            return Err("a post's name has 1 to 100 characters; `{title}` stands for the title");
+        }
+        Ok(Self(name))
+    }
 }
 
 /// The role to ping for each severity; none unless configured.

@@ -64,6 +64,19 @@ impl WebhookUrl {
         Ok(Self { host, url: SecretString::from(url.to_string()) })
     }
 
+    /// Returns the address of the message `id`, which Discord gave us; in a forum it is `THREAD/ID`.
+    pub(super) fn of_message(&self, id: &str) -> String {
+        if let Some((thread, id)) = id.split_once('/') {
+            let address = self.url.expose_secret();
+            let path = address.split_once('?').map_or(address, |(path, _)| path);
+            return format!("{path}/messages/{id}?thread_id={thread}");
+        }
+        let address = self.url.expose_secret();
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let thread = query.split('&').find(|pair| pair.starts_with("thread_id="));
+        format!("{path}/messages/{id}{}", thread.map(|thread| format!("?{thread}")).unwrap_or_default())
+    }
+
     /// Returns the address to post to, which asks Discord to answer only once the message is kept.
     #[must_use]
     pub(super) fn expose(&self) -> &str {
@@ -141,6 +154,14 @@ mod tests {
         ] {
             assert_eq!(parse(copied).unwrap().expose(), posted);
         }
+    }
+
+    #[test]
+    fn a_message_has_an_address_of_its_own() {
+        let of = |address: &str| parse(address).unwrap().of_message("9");
+        assert_eq!(of("https://discord.com/api/webhooks/1/t"), "https://discord.com/api/v10/webhooks/1/t/messages/9");
+        let in_thread = of("https://discord.com/api/webhooks/1/t?thread_id=22");
+        assert_eq!(in_thread, "https://discord.com/api/v10/webhooks/1/t/messages/9?thread_id=22");
     }
 
     #[test]

@@ -2,7 +2,6 @@ use super::*;
 use crate::{Families, Histogram, Kind, Summary, Value};
 use proptest::prelude::*;
 
-mod gateway;
 mod properties;
 
 fn read(page: &str) -> Result<Families, String> {
@@ -68,12 +67,61 @@ fn a_count_whose_histogram_comes_later_collides_with_it() {
 #[test]
 fn what_no_gateway_takes_is_refused_once_the_rest_is_well_formed() {
     assert_eq!(read("a 1 5\nb 1\n").unwrap_err(), "line 1: pushed metrics must not have timestamps");
+    let page = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_count 1 0\n";
+    assert_eq!(read(page).unwrap_err(), "line 3: pushed metrics must not have timestamps");
     assert_eq!(read("a 1 5\nb\n").unwrap_err(), "line 2: expected float as value, got \"\"");
-    assert_eq!(read("a 1\n\na 1\n").unwrap_err(), "line 3: the series a has a value already");
+    assert_eq!(
+        read("a 1\n\na 1\n").unwrap_err(),
+        "line 3: collected metric a was collected before with the same name and label values"
+    );
     assert_eq!(
         read("\na{__x=\"\"} 1\n").unwrap_err(),
-        "line 2: the label `__x` begins with `__`, which Prometheus keeps for itself"
+        "line 2: collected metric \"a\" has a label with an invalid name: __x"
     );
+}
+
+#[test]
+fn what_comes_first_on_the_page_is_told_first() {
+    let page = "a 1\nb{__x=\"\"} 1\na 1\nc 1 5\n# TYPE c_sum summary\nc_sum_count 1\n";
+    assert_eq!(read(page).unwrap_err(), "line 2: collected metric \"b\" has a label with an invalid name: __x");
+    let page = "a 1\nb 1\nb{x=\"\"} 1 5\na 1\n";
+    assert_eq!(read(page).unwrap_err(), "line 3: pushed metrics must not have timestamps");
+}
+
+#[test]
+fn the_lines_of_a_histogram_may_lie_apart_with_their_labels_in_any_order() {
+    let page = read(
+        "# TYPE h histogram\nh_bucket{a=\"1\",b=\"2\",le=\"1\"} 1\nh_bucket{a=\"2\",b=\"1\",le=\"1\"} 2\n\
+         h_count{a=\"2\",b=\"1\"} 5\nh_count{b=\"2\",a=\"1\"} 4\nh_bucket{b=\"2\",le=\"2\",a=\"1\"} 3\n",
+    )
+    .unwrap();
+    assert_eq!(
+        page.to_string(),
+        "# TYPE h histogram\nh_bucket{a=\"1\",b=\"2\",le=\"1\"} 1\nh_bucket{a=\"1\",b=\"2\",le=\"2\"} 3\n\
+         h_bucket{a=\"1\",b=\"2\",le=\"+Inf\"} 4\nh_sum{a=\"1\",b=\"2\"} 0\nh_count{a=\"1\",b=\"2\"} 4\n\
+         h_bucket{a=\"2\",b=\"1\",le=\"1\"} 2\nh_bucket{a=\"2\",b=\"1\",le=\"+Inf\"} 5\n\
+         h_sum{a=\"2\",b=\"1\"} 0\nh_count{a=\"2\",b=\"1\"} 5\n"
+    );
+}
+
+/// A label that the gateway overwrites keeps no series apart.
+#[test]
+fn series_that_a_gateway_would_make_one_are_found_by_relabelling() {
+    let page = read("m{job=\"a\"} 1\nm{job=\"b\"} 1\n").unwrap();
+    let one = |_| crate::Labels::new([("job", "web")]).unwrap();
+    let error = page.find("m").unwrap().clone().relabel(one).unwrap_err();
+    assert_eq!(error.to_string(), "the series m{job=\"web\"} has a value already");
+}
+
+#[test]
+fn a_loose_page_is_as_it_was_sent() {
+    let page = b"m{b=\"1\",__a=\"\\n\"} 1 5\nm 2\nm 2\n# TYPE e gauge\n";
+    let families = loose(page, &Limits::NONE).unwrap();
+    let [family] = &families[..] else { panic!("{families:?}") };
+    let labels: Vec<_> = family.series().next().unwrap().labels.to_vec();
+    assert_eq!(labels, [("b".into(), "1".into()), ("__a".into(), "\n".into())]);
+    let told: Vec<_> = family.series().map(|series| (series.has_timestamp, series.at)).collect();
+    assert_eq!(told, [(true, 1), (false, 2), (false, 3)]);
 }
 
 #[test]

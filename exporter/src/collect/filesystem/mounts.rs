@@ -19,7 +19,18 @@ pub struct Mount {
     path: PathBuf,
 }
 
+/// File systems that answer from memory, and so does every path through them to something that is mounted there: the kernel keeps
+/// the way to a mount point at hand.
+const AT_HAND: [&str; 9] = ["btrfs", "ext2", "ext3", "ext4", "f2fs", "ramfs", "rootfs", "tmpfs", "xfs"];
+
 impl Mount {
+    /// Returns whether statvfs(3) has an answer at once whatever became of disks and servers: neither this mount, nor one that lies
+    /// over it or on the way to it, among `all`, may keep us waiting.
+    pub fn is_at_hand(&self, all: &[Self]) -> bool {
+        let on_the_way = |other: &&Self| self.path.starts_with(&other.path);
+        all.iter().filter(on_the_way).all(|mount| AT_HAND.contains(&mount.fstype.as_str()))
+    }
+
     /// Returns where we find the mount point when the host's root is at `rootfs`.
     pub fn path_below(&self, rootfs: &Path) -> PathBuf {
         rootfs.join(self.path.strip_prefix("/").unwrap_or(&self.path))
@@ -78,6 +89,17 @@ fn unescape(escaped: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_keep_us_waiting_is_not_at_hand_nor_is_what_lies_behind_it() {
+        let table = b"/dev/sda1 / ext4 rw 0 0\n/dev/sdb1 /srv xfs rw 0 0\nnas:/x /mnt/nas nfs4 rw 0 0\n\
+            /dev/sdc1 /mnt/nas/disk ext4 rw 0 0\n/dev/sdd1 /over ext4 rw 0 0\nx /over fuse.sshfs rw 0 0\n\
+            tank /tank zfs rw 0 0\ntmpfs /mnt/nasty tmpfs rw 0 0\n";
+        let all = parse(table, Path::new("/"));
+        let at_hand: Vec<_> = all.iter().filter(|mount| mount.is_at_hand(&all)).collect();
+        let points: Vec<_> = at_hand.iter().map(|mount| mount.mountpoint.as_str()).collect();
+        assert_eq!(points, ["/", "/srv", "/mnt/nasty"]);
+    }
 
     #[test]
     fn escapes_stand_for_bytes_and_anything_else_for_itself() {

@@ -97,7 +97,7 @@ fn what_is_no_gateways_url_is_refused_with_the_reason() {
 fn only_this_machine_is_this_machine() {
     let is_loopback = |text: &str| {
         let open = || Choice { configured: None, fallback: "x".into() };
-        url(text).unwrap().target(&open(), &open()).is_loopback()
+        url(text).unwrap().target(&open(), &open()).server.is_loopback()
     };
     assert!(
         ["http://localhost", "http://127.0.0.1:1", "http://[::1]", "http://127.8.9.1"].into_iter().all(is_loopback)

@@ -1,6 +1,6 @@
 use super::server::serve;
 use super::*;
-use crate::{Delivery, Exporter};
+use crate::{Config, Delivery, Exporter};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Pushes once to a server that answers `answer`; returns its URL, what came of it and what was sent.
@@ -175,9 +175,9 @@ async fn a_gateway_that_never_answers_is_given_up() {
     // The listener's queue takes the connection, and nobody ever takes it from there.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let config = Config { timeout: Duration::from_millis(50).try_into().unwrap(), ..Config::default() };
+    let settings = Settings { timeout: Duration::from_millis(50).try_into().unwrap(), ..Settings::default() };
     let environment = Environment::from([("PUSHGATEWAY_URL", url.as_str())]);
-    let gateway = Gateway::build(&config, &environment, &mut |_| ()).unwrap();
+    let gateway = Gateway::build(&settings, &environment, &mut |_| ()).unwrap();
     let error = gateway.put(String::new()).await.unwrap_err();
     assert!(matches!(error, PushError::TimedOut { .. }), "{error}");
     assert!(error.to_string().starts_with(&format!("{url} did not answer within 50ms ")), "{error}");
@@ -200,7 +200,7 @@ async fn push_page(status: &str, state: &std::path::Path) -> (anyhow::Result<()>
     let mut warnings = Vec::new();
     let exporter = Exporter::build(&config, &Environment::default());
     let environment = Environment::from([("PUSHGATEWAY_URL", url.as_str())]);
-    let mut delivery = Delivery::build(&config, &environment, &mut |_| ()).unwrap();
+    let mut delivery = Delivery::build(&config.delivery(), &environment, &mut |_| ()).unwrap();
     let result = exporter.push(&mut delivery, &mut |warning| warnings.push(warning)).await;
     served.await.unwrap();
     (result, warnings)
@@ -229,4 +229,54 @@ async fn a_state_that_cannot_be_kept_costs_no_push() {
     result.unwrap();
     // Once because it cannot be read, once because it cannot be written.
     assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+/// A bot whose page has a metric that this gateway refuses, and what it refuses it with.
+#[tokio::test]
+async fn a_page_that_was_taken_without_the_joined_metrics_says_that_they_are_not_in_it() {
+    let bot = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let said = format!("join: {{metrics: [{{url: 'http://{}/', bot: music}}]}}", bot.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = bot.accept().await.unwrap();
+        stream.read_buf(&mut Vec::new()).await.unwrap();
+        stream.write_all(answer("200 OK", "players 3\nguilds 4\n").as_bytes()).await.unwrap();
+    });
+    let gateway = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", gateway.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let mut pages = Vec::new();
+        for status in ["400 Bad Request", "200 OK"] {
+            let (mut stream, _) = gateway.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            let request = loop {
+                assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
+                let text = String::from_utf8_lossy(&bytes);
+                let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
+                if body.is_some() && body == length {
+                    break text.into_owned();
+                }
+            };
+            stream.write_all(answer(status, "").as_bytes()).await.unwrap();
+            pages.push(request);
+        }
+        pages
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("exporter: {{url: '{url}', state: '{}/state.json', {said}}}\n", folder.path().display());
+    let config: Config = ::config::section::parse("exporter", &text, "noroshi.yaml").unwrap();
+    let environment = Environment::default();
+    let mut delivery = Delivery::build(&config.delivery(), &environment, &mut |_| ()).unwrap();
+    let mut warnings = Vec::new();
+    let exporter = Exporter::build(&config, &environment);
+    exporter.push(&mut delivery, &mut |warning| warnings.push(warning)).await.unwrap();
+
+    let pages = served.await.unwrap();
+    let told = |page: &str, name: &str| crate::collect::tests::series(page, &format!("noroshi_exporter_join_{name}"));
+    assert!(pages[0].contains("\nplayers{bot=\"music\"} 3\n") && !pages[1].contains("\nplayers"), "{}", pages[1]);
+    assert_eq!(told(&pages[0], "success"), [r#"noroshi_exporter_join_success{source="music"} 1"#]);
+    assert_eq!(told(&pages[1], "success"), [r#"noroshi_exporter_join_success{source="music"} 0"#]);
+    assert_eq!(told(&pages[1], "series"), [r#"noroshi_exporter_join_series{source="music"} 0"#]);
+    assert_eq!(told(&pages[1], "left_out_series"), [r#"noroshi_exporter_join_left_out_series{source="music"} 2"#]);
+    assert!(warnings.len() == 1 && warnings[0].starts_with("pushed without the joined metrics"), "{warnings:?}");
 }

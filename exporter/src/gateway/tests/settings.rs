@@ -1,22 +1,22 @@
 use super::*;
 
-fn refused<const LEN: usize>(config: &Config, variables: [(&str, &str); LEN]) -> String {
+fn refused<const LEN: usize>(config: &Settings, variables: [(&str, &str); LEN]) -> String {
     match Gateway::build(config, &Environment::from(variables), &mut |_| ()) {
         Ok(gateway) => panic!("{gateway} was built"),
         Err(error) => format!("{:#}", anyhow::Error::from(error)),
     }
 }
 
-fn path(config: &Config, url: Option<&str>) -> String {
+fn path(config: &Settings, url: Option<&str>) -> String {
     let variables = url.map(|url| [("PUSHGATEWAY_URL", url)]);
     let environment = variables.map(Environment::from).unwrap_or_default();
     target(config, &environment, "box").unwrap().to_string()
 }
 
-fn config(url: Option<&str>, job: Option<&str>, instance: Option<&str>) -> Config {
+fn config(url: Option<&str>, job: Option<&str>, instance: Option<&str>) -> Settings {
     let own = |text: &str| text.to_owned();
     let url = url.map(|url| GatewayUrl::try_from(own(url)).unwrap());
-    Config { url, job: job.map(own), instance: instance.map(own), ..Config::default() }
+    Settings { url, job: job.map(own), instance: instance.map(own), ..Settings::default() }
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_label_with_two_homes_in_the_file_is_refused() {
 
 #[test]
 fn half_of_the_credentials_is_refused() {
-    let none = Config::default();
+    let none = Settings::default();
     assert!(refused(&none, [("PUSHGATEWAY_USER", "prom")]).starts_with("there is a user but no password"));
     assert!(refused(&none, [("PUSHGATEWAY_PASSWORD", "x")]).starts_with("there is a password but no user"));
     assert!(refused(&none, [("PUSHGATEWAY_USER", "a:b"), ("PUSHGATEWAY_PASSWORD", "x")]).contains("colon"));
@@ -69,7 +69,7 @@ fn the_environment_wins_over_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let password_file = directory.path().join("password");
     std::fs::write(&password_file, "of-the-file\n").unwrap();
-    let config = Config { user: Some("file".into()), password_file: Some(password_file), ..Config::default() };
+    let config = Settings { user: Some("file".into()), password_file: Some(password_file), ..Settings::default() };
     let header = |environment: Environment| authorization(&config, &environment).unwrap().unwrap();
     assert_eq!(header(Environment::default()), format!("Basic {}", STANDARD.encode("file:of-the-file")));
     let set = Environment::from([("PUSHGATEWAY_USER", "env"), ("PUSHGATEWAY_PASSWORD", "of-the-env")]);
@@ -79,7 +79,7 @@ fn the_environment_wins_over_the_file() {
 #[test]
 fn a_password_does_not_travel_in_the_clear_except_on_this_machine() {
     let with = |url| [("PUSHGATEWAY_URL", url), ("PUSHGATEWAY_USER", "prom"), ("PUSHGATEWAY_PASSWORD", "hunter2")];
-    let text = refused(&Config::default(), with("http://gate:9091"));
+    let text = refused(&Settings::default(), with("http://gate:9091"));
     assert!(text.starts_with("http://gate:9091 is not encrypted") && !text.contains("hunter2"), "{text}");
     for url in ["http://localhost:9091", "http://127.0.0.1:9091", "http://[::1]:9091"] {
         assert!(gateway(with(url)).is_ok(), "{url}");
@@ -90,7 +90,7 @@ fn a_password_does_not_travel_in_the_clear_except_on_this_machine() {
 #[test]
 fn no_error_repeats_a_secret() {
     let url = "https://prom:hunter2@gate/";
-    let text = refused(&Config::default(), [("PUSHGATEWAY_URL", url)]);
+    let text = refused(&Settings::default(), [("PUSHGATEWAY_URL", url)]);
     assert!(text.starts_with("PUSHGATEWAY_URL: the URL has a user or password in it"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }
@@ -98,7 +98,7 @@ fn no_error_repeats_a_secret() {
 #[test]
 fn a_misspelt_switch_is_refused() {
     assert_eq!(
-        refused(&Config::default(), [("PUSHGATEWAY_INSECURE", "ture")]),
+        refused(&Settings::default(), [("PUSHGATEWAY_INSECURE", "ture")]),
         "PUSHGATEWAY_INSECURE must be true or false"
     );
 }

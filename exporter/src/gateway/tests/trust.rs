@@ -1,5 +1,6 @@
 use super::server::{HERE, authority, ca, params, self_signed, serve, signed};
 use super::*;
+use crate::gateway::tls::Distrust;
 use rcgen::CertificateParams;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -59,7 +60,7 @@ async fn an_unknown_authority_is_refused_with_what_to_do() {
     let text = distrust.to_string();
     assert!(text.starts_with("the server's certificate (issued by CN=somebody) is not signed by a certificate in /"));
     assert!(
-        text.ends_with("/ca.pem (PUSHGATEWAY_CACERT); if this is the right server, copy its ca.pem here"),
+        text.ends_with("/ca.pem; if this is the right server, copy its ca.pem here and name it in PUSHGATEWAY_CACERT"),
         "{text}"
     );
 }
@@ -125,7 +126,7 @@ async fn somebody_who_asked_for_it_pushes_to_anybody_and_is_warned() {
     let url = format!("https://127.0.0.1:{port}");
     let environment = Environment::from([("PUSHGATEWAY_URL", url.as_str()), ("PUSHGATEWAY_INSECURE", "true")]);
     let mut warnings = Vec::new();
-    let gateway = Gateway::build(&Config::default(), &environment, &mut |warning| warnings.push(warning)).unwrap();
+    let gateway = Gateway::build(&Settings::default(), &environment, &mut |warning| warnings.push(warning)).unwrap();
     gateway.put(String::new()).await.unwrap();
     served.await.unwrap();
     assert_eq!(warnings.len(), 1);
@@ -145,6 +146,23 @@ async fn a_port_that_speaks_no_tls_is_told() {
     let gateway = gateway([("PUSHGATEWAY_URL", url.as_str()), ("PUSHGATEWAY_INSECURE", "1")]).unwrap();
     let error = gateway.put(String::new()).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("no TLS with {url}: what answers there does not speak TLS")), "{error}");
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gate_that_does_not_know_this_hosts_address_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_buf(&mut Vec::new()).await.unwrap();
+        // The alert `access_denied`, as our own gate sends it before a handshake.
+        stream.write_all(&[0x15, 3, 3, 0, 2, 2, 0x31]).await.unwrap();
+        stream
+    });
+    let gateway = gateway([("PUSHGATEWAY_URL", url.as_str()), ("PUSHGATEWAY_INSECURE", "1")]).unwrap();
+    let error = gateway.put(String::new()).await.unwrap_err().to_string();
+    assert!(error.contains("from this host's address") && error.contains("allowlist"), "{error}");
     served.await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Why a server's certificate will not do, in words that say what to do about it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error};
@@ -9,32 +9,35 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use crate::gateway::answer::in_one_line;
+use crate::gateway::names::{Names, OF_PUSHES};
 
 /// Why a server's certificate will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     /// It was not signed by one that we trust.
-    #[error("the server's certificate (issued by {issuer}) is not signed by {trusted}; {advice}")]
+    #[error("the server's certificate (issued by {issuer}) is not signed by {}; {}", trusted(.file), advice(.file, .setting))]
     UnknownIssuer {
         /// Who signed it, as it says itself.
         issuer: String,
-        /// Whom we would believe.
-        trusted: String,
-        /// What to do if the server is right nevertheless.
-        advice: &'static str,
+        /// Whom we would believe: who stands in this file, or those whom the system knows.
+        file: Option<PathBuf>,
+        /// The setting that names whom to believe.
+        setting: &'static str,
     },
     /// It was signed by one that only has the name of one that we trust.
     #[error(
-        "the server's certificate is signed by {issuer}, but not with the key that {trusted} has under this name: \
-         was the server's CA made anew? {advice}"
+        "the server's certificate is signed by {issuer}, but not with the key that {} has under this name: \
+         was the server's CA made anew? {}",
+        trusted(.file),
+        advice(.file, .setting)
     )]
     OtherKey {
         /// Who signed it, as it says itself.
         issuer: String,
-        /// Whom we would believe.
-        trusted: String,
-        /// What to do if the server is right nevertheless.
-        advice: &'static str,
+        /// Whom we would believe: who stands in this file, or those whom the system knows.
+        file: Option<PathBuf>,
+        /// The setting that names whom to believe.
+        setting: &'static str,
     },
     /// Its time is over.
     #[error("the server's certificate expired on {date}; the server needs a new one (this host's clock says {now})")]
@@ -56,13 +59,15 @@ pub enum Distrust {
     },
     /// It belongs to another name.
     #[error(
-        "the server's certificate is not for {wanted}: {names}; use a name of the certificate in PUSHGATEWAY_URL, or make one for this name"
+        "the server's certificate is not for {wanted}: {names}; use a name of the certificate in {setting}, or make one for this name"
     )]
     OtherName {
         /// The name that we called the server by.
         wanted: String,
         /// The names that it has.
         names: String,
+        /// The setting that names the server.
+        setting: &'static str,
     },
     /// Something else.
     #[error("the server's certificate cannot be used: {0}")]
@@ -78,15 +83,8 @@ impl Distrust {
         file: Option<&Path>,
         now: UnixTime,
     ) -> Self {
-        let trusted = file.map_or_else(
-            || "an authority that this system knows".to_owned(),
-            |file| format!("a certificate in {} (PUSHGATEWAY_CACERT)", file.display()),
-        );
-        let advice = if file.is_some() {
-            "if this is the right server, copy its ca.pem here"
-        } else {
-            "if this is your own server, copy its ca.pem here and name it in PUSHGATEWAY_CACERT"
-        };
+        // Whose setting it is, whoever made the connection knows; see `of`.
+        let (file, setting) = (file.map(Path::to_owned), OF_PUSHES.ca_file);
         let issuer = presented.issuer.clone();
         let Error::InvalidCertificate(reason) = error else { return Self::Unusable(error.to_string()) };
         let clock = date(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
@@ -103,15 +101,37 @@ impl Distrust {
                     [] => "it names no host at all (subjectAltName)".to_owned(),
                     names => format!("it is for {}", names.join(", ")),
                 };
-                Self::OtherName { wanted: wanted.to_str().into_owned(), names }
+                Self::OtherName { wanted: wanted.to_str().into_owned(), names, setting: OF_PUSHES.url }
             }
-            CertificateError::BadSignature => Self::OtherKey { issuer, trusted, advice },
-            CertificateError::UnknownIssuer => Self::UnknownIssuer { issuer, trusted, advice },
+            CertificateError::BadSignature => Self::OtherKey { issuer, file, setting },
+            CertificateError::UnknownIssuer => Self::UnknownIssuer { issuer, file, setting },
             // An authority that serves by itself, and is not the pinned one: the same as unknown to a reader.
-            CertificateError::Other(_) if presented.is_authority => Self::UnknownIssuer { issuer, trusted, advice },
+            CertificateError::Other(_) if presented.is_authority => Self::UnknownIssuer { issuer, file, setting },
             other => Self::Unusable(in_one_line(&other.to_string())),
         }
     }
+
+    /// Returns the same with advice for a server whose settings have these names.
+    pub fn of(mut self, names: &Names) -> Self {
+        match &mut self {
+            Self::UnknownIssuer { setting, .. } | Self::OtherKey { setting, .. } => *setting = names.ca_file,
+            Self::OtherName { setting, .. } => *setting = names.url,
+            Self::Expired { .. } | Self::NotYetValid { .. } | Self::Unusable(_) => {}
+        }
+        self
+    }
+}
+
+fn trusted(file: &Option<PathBuf>) -> String {
+    file.as_ref().map_or_else(
+        || "an authority that this system knows".to_owned(),
+        |file| format!("a certificate in {}", file.display()),
+    )
+}
+
+fn advice(file: &Option<PathBuf>, setting: &str) -> String {
+    let server = if file.is_some() { "the right server" } else { "your own server" };
+    format!("if this is {server}, copy its ca.pem here and name it in {setting}")
 }
 
 /// What a certificate says of itself. Not a word of it is believed.

@@ -124,7 +124,7 @@ async fn labels_that_a_gateway_overwrites_keep_their_values_under_another_name()
     let (page, _) = shop(page("m{job=\"a\",instance=\"x\"} 1\nm{job=\"b\"} 2\n"), "").await;
     assert_eq!(
         series(&page, "m"),
-        [r#"m{bot="shop",exported_instance="x",exported_job="a"} 1"#, r#"m{bot="shop",exported_job="b"} 2"#]
+        [r#"m{bot="shop",exported_job="b"} 2"#, r#"m{bot="shop",exported_instance="x",exported_job="a"} 1"#]
     );
 }
 

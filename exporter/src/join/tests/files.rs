@@ -2,6 +2,7 @@
 
 use super::*;
 use std::fs;
+use std::path::Path;
 
 /// Joins a directory with these files, and returns page and warnings with the directory called `DIR`.
 async fn read(files: &[(&str, &str)]) -> (String, Vec<String>) {
@@ -147,5 +148,52 @@ async fn what_is_no_file_is_not_waited_for() {
 async fn a_file_without_end_is_left_out() {
     let (page, warnings) = read(&[("a.prom", &"a".repeat((4 << 20) + 1))]).await;
     assert_eq!(warnings, ["DIR/a.prom is left out of this push: line 1: the page is longer than 4194304 bytes"]);
+    assert_eq!(error(&page), "node_textfile_scrape_error 1");
+}
+
+/// One more than may be, in files of which each is within its own limit.
+#[tokio::test]
+async fn all_files_together_have_a_limit_on_series() {
+    let text = |file: usize, count: usize| {
+        let line = |number: usize| format!("m{file}{{n=\"{number}\"}} 1\n");
+        (0..count).map(line).collect::<String>()
+    };
+    let (full, one) = (text(1, 10_000), text(3, 1));
+    let (page, warnings) =
+        read(&[("a.prom", &full), ("b.prom", &text(2, 9_999)), ("c.prom", &text(4, 2)), ("d.prom", &one)]).await;
+    assert_eq!(
+        warnings,
+        [
+            "DIR/c.prom is left out of this push: the files before it leave it no room: all of them may hold 20000 series"
+        ]
+    );
+    assert_eq!((series(&page, "m3").len(), series(&page, "m4").len()), (1, 0));
+    assert_eq!(error(&page), "node_textfile_scrape_error 1");
+    assert_eq!(
+        series(&page, "noroshi_exporter_join_success"),
+        [r#"noroshi_exporter_join_success{source="textfile"} 0"#]
+    );
+}
+
+#[tokio::test]
+async fn all_files_together_have_a_limit_on_bytes() {
+    let comment = format!("# {}\n", "x".repeat(3 << 20));
+    let files: Vec<_> = ["a.prom", "b.prom", "c.prom"].into_iter().map(|name| (name, comment.as_str())).collect();
+    let (_, warnings) = read(&files).await;
+    assert_eq!(
+        warnings,
+        [
+            "DIR/c.prom is left out of this push: the files before it leave it no room: all of them may hold 8388608 bytes"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_pipe_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("a.prom");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (page, warnings) = read_from(directory.path()).await;
+    assert_eq!(warnings, ["DIR/a.prom is left out of this push: it is no regular file"]);
     assert_eq!(error(&page), "node_textfile_scrape_error 1");
 }

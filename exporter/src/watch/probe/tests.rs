@@ -145,7 +145,10 @@ async fn certificates_that_cannot_be_read_are_our_own_trouble() {
     let (port, _served) = serve(HELLO, Some(self_signed(&params(&HERE)).0)).await;
     let probe = http(&format!("https://127.0.0.1:{port}/"), "ca_file: /nowhere/ca.pem");
     let warning = probe.look(&Trusts::default()).await.warning.unwrap();
-    assert!(warning.starts_with("cannot read the certificates in /nowhere/ca.pem: "), "{warning}");
+    assert!(
+        warning.starts_with("cannot read the certificates in /nowhere/ca.pem (ca_file of the watch): "),
+        "{warning}"
+    );
 }
 
 #[tokio::test]

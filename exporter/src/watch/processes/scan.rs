@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::totals::Counts;
+use super::counts::Counts;
 use crate::watch::config::Process;
 
 /// How much of a command line is looked at. The kernel has no limit, and neither have class paths.

@@ -68,6 +68,16 @@ fn real_groups_look_like_this() {
 }
 
 #[test]
+fn a_report_has_its_hosts_in_fields_and_its_picture_below() {
+    for language in [Language::En, Language::Ja] {
+        let payload = card(&crate::report::tests::sample(language).message(language), &style());
+        assert_eq!(violations(&payload), Vec::<String>::new());
+        assert_eq!(payload.files.len(), 1);
+        insta::assert_json_snapshot!(format!("report.{}", language.suffix()), payload);
+    }
+}
+
+#[test]
 fn of_500_alerts_as_many_as_fit_are_named() {
     let message = message(&recorded("group500-02.json"), Language::En);
     let card = card(&message, &Style::default());

@@ -1,0 +1,4 @@
+//! One file for each subcommand: its arguments, and `run`, which says how it ended.
+
+pub mod pushgateway;
+pub mod silence;
