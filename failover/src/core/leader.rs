@@ -28,11 +28,11 @@ impl Core {
             State::Starting(_) | State::Leading(_) | State::Yielding(..) if now >= timing.stop_at(end) => {
                 self.drain(now, None, Leave::LeaseAtRisk, out);
             }
-            State::Draining(_, leaving) if !leaving.killed => {
-                if now >= timing.kill_at(end) || now >= leaving.since + timing.grace {
-                    leaving.killed = true;
-                    out.push(Action::Kill);
-                }
+            State::Draining(_, leaving)
+                if !leaving.killed && (now >= timing.kill_at(end) || now >= leaving.since + timing.grace) =>
+            {
+                leaving.killed = true;
+                out.push(Action::Kill);
             }
             _ => {}
         }
