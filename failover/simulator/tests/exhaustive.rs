@@ -1,5 +1,7 @@
 //! Every state of a small model. The larger bounds take minutes and gigabytes: `cargo test -p failover-simulator -- --ignored`.
 
+#![allow(clippy::print_stdout, reason = "a person who runs the search reads how far it went")]
+
 use failover::core::rules::{Mutant, Rules};
 use failover_simulator::{Bounds, Exhaustive};
 use stateright::{Checker as _, Model as _};

@@ -1,5 +1,7 @@
 //! Random schedules in which no two bots may ever run, and after which all must be well.
 
+#![allow(clippy::print_stdout, reason = "a person who runs the search reads how far it went")]
+
 use failover::core::timing::Pace;
 use failover_simulator::{Plan, Tally, run};
 
