@@ -1,0 +1,3 @@
+//! Decides which of several sites runs a bot: the protocol. See [`core`].
+
+pub mod core;
