@@ -10,7 +10,7 @@
 //!
 //! It takes JSON bodies, and new messages with files: create, get, edit and delete of messages, get and delete of
 //! webhooks, `wait`, `thread_id`, `with_components`. Left out, because nothing of ours uses them: form bodies, files of edits, polls,
-//! the limit on edits of old messages, Cloudflare's ban after thousands of bad requests. [`cases`] holds the double
+//! Cloudflare's ban after thousands of bad requests. [`cases`] holds the double
 //! against any other implementation.
 
 mod answer;
@@ -89,6 +89,11 @@ impl Discord {
     /// Makes the channel of the webhook with this id a forum: each message goes into a thread or opens one.
     pub fn make_forum(&self, id: u64) {
         self.api.state().store.make_forum(&id.to_string());
+    }
+
+    /// Lets an hour pass for every message that is there: from now on it can be edited a few times only.
+    pub fn grow_old(&self) {
+        self.api.state().store.grow_old();
     }
 
     /// Returns the oldest accepted message that was not taken yet.

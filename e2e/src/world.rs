@@ -108,9 +108,9 @@ impl World {
         Self::start(Plan { watching: true, alerting: true, bridge: Some(config.to_owned()), ..Plan::default() }).await
     }
 
-    /// Starts Alertmanager, the bridge and a Discord that takes any number of messages.
-    pub async fn alerting_without_limits() -> Self {
-        Self::start(Plan { alerting: true, limits: Limits::off(), ..Plan::default() }).await
+    /// Starts Alertmanager, the bridge and a Discord with these limits.
+    pub async fn alerting_under(limits: Limits) -> Self {
+        Self::start(Plan { alerting: true, limits, ..Plan::default() }).await
     }
 
     /// Starts Alertmanager and a bridge with a `noroshi.yaml` of the test's own, which `configure` writes into a folder.

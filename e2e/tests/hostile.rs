@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use e2e::discord::Pings;
+use e2e::discord::{Limits, Pings};
 use e2e::world::World;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn assert_unharmed(world: &World) {
 
 #[tokio::test]
 async fn hostile_bodies_are_taken_or_refused_and_never_passed_on_broken() {
-    let world = World::alerting_without_limits().await;
+    let world = World::alerting_under(Limits::off()).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../alert-bridge/testdata/hostile");
     let index = fs::read_to_string(folder.join("index.jsonl")).unwrap();
 
@@ -92,7 +92,7 @@ fn alert(number: usize, text: &str) -> Value {
 
 #[tokio::test]
 async fn texts_of_every_kind_and_length_become_messages_that_discord_takes() {
-    let world = World::alerting_without_limits().await;
+    let world = World::alerting_under(Limits::off()).await;
     let long: Vec<String> =
         ["x", "あ", "😀", "e\u{301}", "_*`~|>#[", "@everyone <@1> <@&2> ", "\u{202e}\u{200b}", "\n", "```\n"]
             .iter()
@@ -126,7 +126,7 @@ async fn texts_of_every_kind_and_length_become_messages_that_discord_takes() {
 
 #[tokio::test]
 async fn a_group_of_two_thousand_alerts_is_told_as_one_whole() {
-    let world = World::alerting_without_limits().await;
+    let world = World::alerting_under(Limits::off()).await;
     let alerts: Vec<_> = (0..2000).map(|number| alert(number, "web")).collect();
 
     assert_eq!(world.webhook(webhook(0, &alerts)).await, Some(200));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::discord::{Deed, Fault, Message};
+use e2e::discord::{Deed, Fault, Limits, Message};
 use e2e::world::World;
 use serde_json::{Value, json};
 
@@ -58,6 +58,36 @@ async fn the_message_about_an_incident_is_edited_when_alerts_join_and_when_they_
     world.minutes_pass(3).await;
     let created = world.discord.journal().iter().filter(|(deed, _)| *deed == Deed::Created).count();
     assert_eq!(created, 2);
+}
+
+#[tokio::test]
+async fn a_recovery_whose_old_message_cannot_be_edited_yet_is_told_beside_it_and_edited_later() {
+    let old_edits = Some("1/4".parse().unwrap());
+    let world = World::alerting_under(Limits { old_edits, ..Limits::off() }).await;
+    let hosts = ["db-1", "db-2"];
+    for host in hosts {
+        world.alerts(&alerts(host, &["DiskFull"], false)).await;
+        reads(&world, &format!("DiskFull — {host}")).await;
+    }
+    assert_eq!(world.discord.messages().len(), 2);
+    world.discord.grow_old();
+
+    for host in hosts {
+        world.alerts(&alerts(host, &["DiskFull"], true)).await;
+    }
+    let beside = async || world.discord.messages().get(2).cloned();
+    let beside = world.eventually("the recovery to be told beside", beside).await;
+    assert!(beside.text().contains("Resolved"), "{}", beside.text());
+    assert_eq!(beside.body["flags"], 4096, "and without a sound: {}", beside.body);
+    let both_edited = async || {
+        let messages = world.discord.messages();
+        messages.iter().take(2).all(|message| message.text().contains("Resolved")).then_some(messages)
+    };
+    let messages = world.eventually("both cards to be edited", both_edited).await;
+
+    assert_eq!(messages.len(), 3, "{messages:#?}");
+    let refused = world.discord.requests().iter().filter(|request| request.status == Some(429)).count();
+    assert_eq!((refused, world.discord.early_retries()), (1, 0));
 }
 
 #[tokio::test]

@@ -40,7 +40,8 @@ fn rate(text: &str) -> Result<Limit, String> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let limits = Limits { webhook: *cli.limit, global: *cli.global_limit, channel: *cli.channel_limit };
+    let limits =
+        Limits { webhook: *cli.limit, global: *cli.global_limit, channel: *cli.channel_limit, ..Limits::default() };
     let discord = Discord::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, cli.port)), limits).await?;
     let mut out = std::io::stdout();
     writeln!(out, "discord double on {}", discord.url())?;

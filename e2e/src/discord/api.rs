@@ -120,6 +120,12 @@ impl Api {
             Ok(headers) => headers,
             Err(answer) => return answer,
         };
+        if seen.method == "PATCH"
+            && path.message.is_some_and(|id| state.store.is_old(id))
+            && let Err(answer) = state.budgets.spend_old_edit(&self.limits, &channel)
+        {
+            return answer.with_headers(headers);
+        }
         let call = Call { method: &seen.method, path: &path, token, channel: &channel, query: &query };
         // Refusals have used up their request like anything else.
         let (Ok(answer) | Err(answer)) = call.run(&mut state.store, content_type, body);

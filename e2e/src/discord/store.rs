@@ -28,6 +28,8 @@ pub struct Message {
     /// The files that came with it.
     pub files: Vec<Upload>,
     pub(super) deleted: bool,
+    /// Whether an hour has passed since it was posted.
+    pub(super) old: bool,
 }
 
 impl Message {
@@ -112,6 +114,11 @@ impl Store {
         self.forums.insert(id.to_owned());
     }
 
+    /// Lets an hour pass for every message.
+    pub(super) fn grow_old(&mut self) {
+        self.messages.iter_mut().for_each(|message| message.old = true);
+    }
+
     /// Returns whether the channel of this webhook is a forum.
     pub(super) fn is_forum(&self, id: &str) -> bool {
         self.forums.contains(id)
@@ -134,7 +141,7 @@ impl Store {
         }
         self.journal.push((Deed::Created, id.clone()));
         let webhook = webhook.to_owned();
-        self.messages.push(Message { id, webhook, body, pings, edits: 0, files, deleted: false });
+        self.messages.push(Message { id, webhook, body, pings, edits: 0, files, deleted: false, old: false });
         self.messages.last().expect("one was pushed just now")
     }
 
@@ -151,6 +158,11 @@ impl Store {
             .find(|message| message.id == id && message.webhook == webhook && !message.deleted)
             .filter(|message| message.body["channel_id"] == thread.unwrap_or(channel))
             .ok_or_else(|| Answer::error(404, 10008, "Unknown Message"))
+    }
+
+    /// Returns whether an hour has passed since this message was posted.
+    pub(super) fn is_old(&self, id: &str) -> bool {
+        self.messages.iter().any(|message| message.id == id && message.old)
     }
 
     pub(super) fn note(&mut self, deed: Deed, id: &str) {
