@@ -100,6 +100,7 @@ pub fn compose<'a>(view: impl Into<View<'a>>, language: Language) -> Option<Mess
         occasion: Occasion::New,
         incident: String::new(),
         delivery: String::new(),
+        beside: None,
         title: title(if firing > 0 { &alerts[..firing] } else { &alerts }, language),
         link: web_url(view.external_url),
         text: String::new(),

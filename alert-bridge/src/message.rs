@@ -33,6 +33,8 @@ pub struct Message {
     pub incident: String,
     /// The same whenever this very message is tried again, and no other message's; may be empty.
     pub delivery: String,
+    /// The message that this one adds to: its id at the receiver.
+    pub beside: Option<String>,
     /// What and where, in one line.
     pub title: String,
     /// Where the title leads.

@@ -70,6 +70,7 @@ impl Note {
             newly_firing: [self.level].into(),
             incident: String::new(),
             delivery: String::new(),
+            beside: None,
             title: text::line(&self.title),
             link: self.link.clone(),
             text: text::clean(&self.text),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::discord::{Discord, Limits};
+use e2e::discord::{Discord, Limits, Message};
 use e2e::hook::HookFault;
 use e2e::places::{HOOK_SECRET, HOOK_TOKEN, Places, SLACK_TOKEN, SMTP_PASSWORD, alert, resolved};
 use e2e::slack::SlackFault;
@@ -183,8 +183,22 @@ async fn in_a_forum_each_incident_is_a_post_that_is_edited() {
         (messages.len() == 2).then_some(messages)
     };
     let messages = world.eventually("a message in both", both).await;
-    world.alerts(&resolved("DiskFull", "db-1", "warning")).await;
-    let edited = async || discord.messages().iter().all(|message| message.title().contains("Resolved")).then_some(());
+    world.alerts(&alert("DiskSlow", "db-1", "warning")).await;
+    let joined = async || {
+        let messages = discord.messages();
+        (messages.len() == 4).then_some(messages)
+    };
+    let joined = world.eventually("what joined in both", joined).await;
+    let post = messages.iter().find(|message| message.webhook == "7").unwrap();
+    let beside = joined.iter().find(|message| message.webhook == "7" && message.id != post.id).unwrap();
+    assert_eq!(beside.body["channel_id"], post.body["channel_id"], "it stands in the incident's own post");
+    let over = json!(["DiskFull", "DiskSlow"].map(|name| resolved(name, "db-1", "warning")[0].clone()));
+    world.alerts(&over).await;
+    let is_card = |message: &&Message| messages.iter().any(|card| card.id == message.id);
+    let edited = async || {
+        let over = |message: &Message| message.title().contains("Resolved");
+        discord.messages().iter().filter(is_card).all(over).then_some(())
+    };
     world.eventually("both to be edited", edited).await;
 
     let names: Vec<&Value> = messages.iter().map(|message| &message.body["thread_name"]).collect();

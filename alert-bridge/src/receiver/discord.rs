@@ -79,7 +79,9 @@ impl<P: Post> Receiver for Discord<P> {
     }
 
     fn fits(&self, messages: &[Message]) -> usize {
-        fold::fits(messages, &self.style)
+        let thread = messages.first().and_then(thread);
+        let there = messages.iter().take_while(|message| self::thread(message) == thread).count();
+        fold::fits(&messages[..there], &self.style)
     }
 
     fn remember(&self, ages: &[Duration]) {
@@ -124,12 +126,16 @@ impl<P: Post> Discord<P> {
         }
     }
 
-    /// Posts `payload`, in a forum as a post of its own. A channel that turns out to be of the other kind is asked again at once.
+    /// Posts `payload`: in a forum in the post that it adds to, else as a post of its own. A channel that turns out to be of the
+    /// other kind is asked again at once.
     async fn create(&self, messages: &[Message], payload: Payload) -> Answer {
+        if let Some(thread) = messages.first().and_then(thread) {
+            return self.ask(Call::Create(&payload, Some(thread))).await;
+        }
         let forum = self.forum.load(Ordering::Relaxed);
-        let answer = self.ask(Call::Create(&self.named(messages, payload.clone(), forum))).await;
+        let answer = self.ask(Call::Create(&self.named(messages, payload.clone(), forum), None)).await;
         let found = self.forum.load(Ordering::Relaxed);
-        if found == forum { answer } else { self.ask(Call::Create(&self.named(messages, payload, found))).await }
+        if found == forum { answer } else { self.ask(Call::Create(&self.named(messages, payload, found), None)).await }
     }
 
     fn named(&self, messages: &[Message], payload: Payload, forum: bool) -> Payload {
@@ -148,7 +154,7 @@ impl<P: Post> Discord<P> {
 
     /// Makes one request, and learns what its answer says about those after it.
     async fn ask(&self, call: Call<'_>) -> Answer {
-        let deed = if let Call::Create(_) = call { Deed::Post } else { Deed::Edit };
+        let deed = if let Call::Create(..) = call { Deed::Post } else { Deed::Edit };
         self.budget.spend(deed);
         let Reply { verdict, limit, wait, kept } = match self.discord.call(call, Instant::now() + TIMEOUT).await {
             Ok(reply) => reply,
@@ -157,7 +163,7 @@ impl<P: Post> Discord<P> {
         self.budget.learn(deed, limit, kept.as_ref().and_then(|kept| kept.channel.as_deref()));
         match verdict {
             Verdict::Kept => {
-                let opened = matches!(call, Call::Create(payload) if payload.thread_name.is_some());
+                let opened = matches!(call, Call::Create(payload, _) if payload.thread_name.is_some());
                 // A message in a thread is edited there.
                 let id = kept.map(|kept| {
                     match kept.channel.filter(|channel| opened && channel.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -184,11 +190,19 @@ impl<P: Post> Discord<P> {
             }
             Verdict::TooOld => Answer::TooOld(wait.unwrap_or_default()),
             Verdict::Gone => Answer::Gone,
+            // Somebody has deleted or locked the post of one incident; that says nothing of the channel.
+            Verdict::Nowhere(_) if call.names_a_thread() => Answer::Gone,
+            Verdict::Nowhere(reason) => Answer::Dead(reason),
             Verdict::Refused(reason) => Answer::Refused(reason),
             Verdict::Dead(reason) => Answer::Dead(reason),
             Verdict::Trouble(reason) => Answer::Trouble(reason),
         }
     }
+}
+
+/// The post of a forum that `message` adds to.
+fn thread(message: &Message) -> Option<&str> {
+    message.beside.as_deref()?.split_once('/').map(|(thread, _)| thread)
 }
 
 /// Returns all of `text` so that it reads as it was written.

@@ -178,6 +178,7 @@ impl Sender {
         message.occasion = if incident.remind { Occasion::Reminder } else { Occasion::Update };
         message.newly_firing = incident.newly_firing();
         message.silent = matches!(message.state, State::Resolved | State::PartlyResolved | State::Lost);
+        message.beside = card.message.as_ref().and_then(|posted| posted.remote.clone());
         self.sign(&mut message, card);
         Some(message)
     }
@@ -238,6 +239,10 @@ impl Sender {
                     card.hold = until;
                 }
                 self.outbox.save(&self.name, cards, Beside::Nothing, self.clock.now()).await
+            }
+            Answer::Gone if telling == Telling::Notice => {
+                info!(bridge.receiver = %self.name, "the place of a message was deleted there, so what it told is posted anew");
+                self.forget(cards).await
             }
             Answer::Gone | Answer::TooOld(_) => {
                 self.failed("the receiver answered a new message as if it were an edit");

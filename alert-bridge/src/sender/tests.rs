@@ -63,7 +63,7 @@ impl State {
         if self.outage.is_some_and(|(from, to)| (from..to).contains(&Instant::now())) {
             return Ok(reply(503, &headers, json!({})));
         }
-        let method = if let Call::Create(_) = call { "POST" } else { "PATCH" };
+        let method = if let Call::Create(..) = call { "POST" } else { "PATCH" };
         let too_many = |wait: Duration| json!({"retry_after": wait.as_secs_f64()});
         match self.spend(method, 5, Duration::from_secs(2)) {
             Ok(left) => {
@@ -76,7 +76,7 @@ impl State {
                 return Ok(reply(429, &headers, too_many(wait)));
             }
         }
-        if let Call::Create(_) = call
+        if let Call::Create(..) = call
             && let Err(wait) = self.spend("channel", 30, Duration::from_secs(60))
         {
             self.refused += 1;
@@ -88,7 +88,7 @@ impl State {
             return Ok(reply(status, &headers, serde_json::from_str(body).unwrap()));
         }
         let id = match call {
-            Call::Create(payload) => {
+            Call::Create(payload, _) => {
                 self.messages.push((Instant::now(), serde_json::to_value(payload).unwrap()));
                 self.messages.len() - 1
             }

@@ -20,6 +20,11 @@ const OLD_EDIT: u64 = 30_046;
 /// Discord's code for a message that is not there.
 const UNKNOWN_MESSAGE: u64 = 10_008;
 
+/// Discord's code for a channel or thread that is not there.
+const UNKNOWN_CHANNEL: u64 = 10_003;
+/// Discord's code for a thread that takes no messages any more.
+const LOCKED_THREAD: u64 = 160_005;
+
 /// Discord's code for a message to a forum channel with neither a thread nor a name for one.
 const WANTS_A_THREAD: u64 = 220_001;
 /// Discord's code for a message with both.
@@ -70,6 +75,8 @@ pub enum Verdict {
     TooOld,
     /// What was to be edited is gone.
     Gone,
+    /// The channel or thread it was meant for is gone, or closed.
+    Nowhere(String),
     /// Never in this form.
     Refused(String),
     /// The channel is a forum, and nothing said what the post is called.
@@ -116,6 +123,7 @@ impl Reply {
             }
             (400, Some(WANTS_A_THREAD)) => (Verdict::IsAForum(reason), None),
             (400, Some(TWO_THREADS | NO_THREADS)) => (Verdict::IsNoForum(reason), None),
+            (400..=499, Some(UNKNOWN_CHANNEL | LOCKED_THREAD)) => (Verdict::Nowhere(reason), None),
             (404, Some(UNKNOWN_MESSAGE)) => (Verdict::Gone, None),
             (401 | 403 | 404, _) => (Verdict::Dead(reason), None),
             (408, _) => (Verdict::Trouble(reason), None),

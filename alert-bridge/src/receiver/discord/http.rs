@@ -18,10 +18,21 @@ const ANSWER_LIMIT_BYTES: usize = 256 * 1024;
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub enum Call<'a> {
-    /// A new message.
-    Create(&'a Payload),
+    /// A new message; in this thread, if one is named.
+    Create(&'a Payload, Option<&'a str>),
     /// Another text for the message with this id.
     Edit(&'a str, &'a Payload),
+}
+
+impl Call<'_> {
+    /// Returns whether it is for a thread that a message of ours has opened.
+    #[must_use]
+    pub fn names_a_thread(&self) -> bool {
+        match self {
+            Self::Create(_, thread) => thread.is_some(),
+            Self::Edit(id, _) => id.contains('/'),
+        }
+    }
 }
 
 /// Makes one request: the seam at which tests put a Discord of their own.
@@ -63,8 +74,11 @@ impl Http {
 impl Post for Http {
     async fn call(&self, call: Call<'_>, by: Instant) -> Result<Reply, NoAnswer> {
         let request = match call {
-            Call::Create(payload) if payload.files.is_empty() => self.client.post(self.url.expose()).json(payload),
-            Call::Create(payload) => self.client.post(self.url.expose()).multipart(form(payload)),
+            Call::Create(payload, thread) => {
+                let address = thread.map(|thread| self.url.in_thread(thread));
+                let request = self.client.post(address.as_deref().unwrap_or_else(|| self.url.expose()));
+                if payload.files.is_empty() { request.json(payload) } else { request.multipart(form(payload)) }
+            }
             Call::Edit(id, payload) => self.client.patch(self.url.of_message(id)).json(&payload.as_edit()),
         };
         let call = async {

@@ -36,7 +36,7 @@ impl Discord<Script> {
 impl Post for Script {
     async fn call(&self, call: Call<'_>, _by: Instant) -> Result<Reply, NoAnswer> {
         let asked = match call {
-            Call::Create(payload) => (None, serde_json::to_value(payload).unwrap()),
+            Call::Create(payload, thread) => (thread.map(str::to_owned), serde_json::to_value(payload).unwrap()),
             Call::Edit(id, payload) => (Some(id.to_owned()), serde_json::to_value(payload.as_edit()).unwrap()),
         };
         self.asked.lock().unwrap().push(asked);
@@ -78,6 +78,30 @@ async fn a_message_is_posted_and_can_be_edited_under_its_id() {
 async fn a_message_whose_answer_cannot_be_read_stands_but_cannot_be_edited() {
     let discord = Script::answering([Some((200, json!("<html>")))]);
     assert_eq!(Receiver::post(&discord, &[message()]).await, done(None, Form::AsComposed));
+}
+
+#[tokio::test]
+async fn what_adds_to_a_post_of_a_forum_goes_into_it_and_its_end_is_not_the_end_of_the_channel() {
+    let mut more = message();
+    more.beside = Some("7/9".to_owned());
+    let other = Message { beside: Some("8/9".to_owned()), ..message() };
+    let gone = json!({"message": "Unknown Channel", "code": 10003});
+    let discord = Script::answering([
+        Some((200, json!({"id": "10", "channel_id": "7"}))),
+        Some((404, gone.clone())),
+        Some((403, json!({"message": "This thread is locked", "code": 160_005}))),
+        Some((404, gone)),
+    ]);
+
+    assert_eq!(discord.fits(&[more.clone(), more.clone(), other, more.clone()]), 2);
+    assert_eq!(Receiver::post(&discord, &[more.clone()]).await, done(Some("10"), Form::AsComposed));
+    assert_eq!(Receiver::post(&discord, &[more]).await, Answer::Gone);
+    assert_eq!(discord.edit("7/9", &[message()]).await, Answer::Gone);
+    let dead = Answer::Dead("404 Not Found: Unknown Channel (10003)".into());
+    assert_eq!(Receiver::post(&discord, &[message()]).await, dead);
+
+    let asked = discord.asked();
+    assert_eq!((asked[0].0.as_deref(), &asked[0].1["thread_name"]), (Some("7"), &Value::Null));
 }
 
 #[tokio::test]

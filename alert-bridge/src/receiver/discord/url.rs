@@ -77,6 +77,13 @@ impl WebhookUrl {
         format!("{path}/messages/{id}{}", thread.map(|thread| format!("?{thread}")).unwrap_or_default())
     }
 
+    /// Returns the address to post to in `thread`, which Discord gave us.
+    pub(super) fn in_thread(&self, thread: &str) -> String {
+        let address = self.url.expose_secret();
+        let path = address.split_once('?').map_or(address, |(path, _)| path);
+        format!("{path}?wait=true&thread_id={thread}")
+    }
+
     /// Returns the address to post to, which asks Discord to answer only once the message is kept.
     #[must_use]
     pub(super) fn expose(&self) -> &str {
