@@ -147,7 +147,11 @@ impl Families {
     /// [`Refused::OtherFamily`] for the first family that is here already. Two sources that both believe a family
     /// to be theirs is a mistake even when they agree on its type. [`Refused::Collision`] as in [`Families::family`].
     pub fn append(&mut self, other: Self) -> Result<(), Refused> {
-        if let Some(name) = other.0.keys().find(|name| self.0.contains_key(*name)) {
+        if let (Some(first), Some(last)) = (other.0.keys().next(), other.0.keys().next_back())
+            // Sources give their families names of their own, so there is mostly nothing between them.
+            && self.0.range::<MetricName, _>(first..=last).next().is_some()
+            && let Some(name) = other.0.keys().find(|name| self.0.contains_key(*name))
+        {
             return Err(Refused::OtherFamily(name.clone()));
         }
         let mut suspects = other.0.values().filter(|family| may_collide(family.name(), family.kind()));
