@@ -10,14 +10,18 @@
 //! one flush to the disk: two hundred webhooks at once cost little more than one. `alert-bridge queue` opens the same file
 //! beside a running bridge, as may anybody with the `sqlite3` shell; the tables are told in docs/alert-bridge.md.
 
+mod agenda;
 pub mod card;
+mod cards;
 mod dead;
 pub mod event;
 mod hand_on;
 pub mod kept;
 mod prune;
 pub mod queue;
+mod row;
 mod schema;
+mod take_in;
 mod thread;
 
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ impl Outbox {
         let (receiver, others) = (receiver.to_owned(), others.to_vec());
         self.run(move |connection| {
             let mut count = 0;
-            for mut card in super::card::due_now(connection, &receiver, now)? {
+            for mut card in super::row::due_now(connection, &receiver, now)? {
                 let nothing_stands = card.message.as_ref().is_none_or(|message| message.remote.is_none());
                 let (kind, body) = match &mut card.content {
                     Content::Note(note) => (EventKind::Note, serde_json::to_string(note).ok()),
@@ -54,7 +54,7 @@ impl Outbox {
 fn settle(connection: &Connection, receiver: &str, card: &mut Card, now: Timestamp) -> rusqlite::Result<()> {
     match card.content {
         Content::Note(_) => drop_card(connection, card.id),
-        Content::Incident(_) => super::card::save(connection, receiver, card, now),
+        Content::Incident(_) => super::row::save(connection, receiver, card, now),
     }
 }
 

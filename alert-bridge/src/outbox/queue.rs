@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::card::{self, Content, moment_of};
+use super::card::Content;
+use super::row::{self, moment_of};
 use super::schema;
 
 /// What waits can be named: `c12` is a card, `e5` an event that no card has taken in yet.
@@ -156,7 +157,7 @@ impl Queue {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let dropped = match item {
             Item::Event(id) => transaction.execute("DELETE FROM delivery WHERE event = ?", [id])? > 0,
-            Item::Card(id) => match card::by_id(&transaction, id)? {
+            Item::Card(id) => match row::by_id(&transaction, id)? {
                 None => false,
                 Some((_, card)) if card.message.is_none() => {
                     transaction.execute("DELETE FROM card WHERE id = ?", [id])? > 0
@@ -165,7 +166,7 @@ impl Queue {
                     if let Content::Incident(incident) = &mut card.content {
                         incident.posted();
                     }
-                    card::save(&transaction, &receiver, &mut card, Timestamp::now())
+                    row::save(&transaction, &receiver, &mut card, Timestamp::now())
                         .context("cannot change the card")?;
                     true
                 }
