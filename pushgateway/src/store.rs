@@ -72,7 +72,7 @@ impl Store {
         let trouble = Arc::new(Trouble::none(metrics.clone()));
         let mut disk = None;
         if let Some(dir) = &settings.data {
-            let (opened, found) = Disk::open(dir, &mut state)?;
+            let (opened, found) = Disk::open(dir, settings.sync == Sync::Always, &mut state)?;
             metrics.damaged(found.damaged.len());
             found.trouble.iter().for_each(|error| trouble.set(error));
             disk = Some(opened);
