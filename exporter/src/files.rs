@@ -4,17 +4,22 @@
 //! it open and reads it from its beginning: these files are written anew for each reader. One that is gone, because a module
 //! was unloaded or a device taken out, answers with an error, and is looked for once more.
 
+mod text;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::ops::Deref;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::Context as _;
+use rustix::buffer::spare_capacity;
+use rustix::fs::{FileType, RawDir};
 
+use self::text::{Rooms, Text};
 use crate::host::{Host, is_absence};
 use crate::stat::Stat;
 use crate::stuck::Stuck;
@@ -22,8 +27,13 @@ use crate::stuck::Stuck;
 /// How many files are kept open of each tree: what every host has, and the attributes of ten network devices. Those of a
 /// host with a hundred containers are opened each time, since the system allows 1024 files.
 const KEPT: usize = 128;
-/// What the attribute of a device has room for: it is read whole at once.
-const ATTRIBUTE_BYTES: usize = 4096;
+/// What the kernel's smallest page holds. Of a table it hands out as many whole lines as fit into a page, so a piece that leaves
+/// room for another line is the last one. What is no table comes whole, an attribute of a device too.
+const PAGE_BYTES: usize = 4096;
+/// Longer than any line of the tables that are read as text; those of mounts have no bound.
+const LINE_BYTES: usize = 1024;
+/// Room for the names of some twenty devices at a time.
+const ENTRIES_BYTES: usize = 1024;
 
 /// A host's trees, and the files of them that are open.
 #[derive(Debug)]
@@ -31,9 +41,10 @@ pub struct Files {
     host: Host,
     proc: RefCell<Kept>,
     sys: RefCell<Kept>,
-    buffer: RefCell<Vec<u8>>,
+    rooms: Rooms,
     /// What was read in this look, for those who want it too.
     stat: RefCell<Option<Rc<Stat>>>,
+    shared: RefCell<Vec<(&'static str, Rc<Text>)>>,
     boot_id: OnceCell<String>,
     stuck: Stuck,
     /// Files that are not the kernel's, with what tells whether they have changed.
@@ -44,8 +55,15 @@ pub struct Files {
 #[derive(Debug, Default)]
 struct Kept {
     files: HashMap<Box<str>, File>,
-    /// Directories by the same kind of name, as they were when their files were opened.
-    directories: HashMap<Box<str>, u64>,
+    /// What was in directories of devices when their files were opened.
+    directories: HashMap<String, Vec<Device>>,
+}
+
+/// A device, and what tells it from another of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Device {
+    name: String,
+    inode: u64,
 }
 
 /// What changes when a file is written or replaced.
@@ -68,9 +86,9 @@ impl Files {
             host,
             proc: RefCell::default(),
             sys: RefCell::default(),
-            // More than most files have.
-            buffer: RefCell::new(vec![0; 8 * 1024]),
+            rooms: Rooms::default(),
             stat: RefCell::default(),
+            shared: RefCell::default(),
             boot_id: OnceCell::new(),
             stuck: Stuck::default(),
             plain: RefCell::default(),
@@ -80,74 +98,96 @@ impl Files {
     /// Begins a new look: what the one before has read is old.
     pub fn look_anew(&self) {
         *self.stat.borrow_mut() = None;
+        self.shared.borrow_mut().clear();
     }
 
-    /// Reads a file below procfs.
+    /// Reads a file below procfs whose lines are shorter than a kilobyte, or that is no table.
     ///
     /// # Errors
     /// When it cannot be read; the error names it.
-    pub fn read_proc(&self, file: &str) -> anyhow::Result<String> {
-        self.read_proc_bytes(file).map(text)
+    pub fn read_proc(&self, file: &str) -> anyhow::Result<Text> {
+        let read = self.read(&self.proc, &self.host.procfs, file, End::ShortPiece);
+        read.map(|bytes| self.rooms.text(bytes)).with_context(|| self.unreadable(file))
     }
 
-    /// Reads a file below procfs that need not be text.
+    /// Reads a file as [`Files::read_proc`] does, unless that was done in this look: others want to know the same.
     ///
     /// # Errors
-    /// When it cannot be read; the error names it.
-    pub fn read_proc_bytes(&self, file: &str) -> anyhow::Result<Vec<u8>> {
-        self.read(&self.proc, &self.host.procfs, file, usize::MAX).with_context(|| self.unreadable(file))
+    /// As [`Files::read_proc`].
+    pub fn read_proc_once(&self, file: &'static str) -> anyhow::Result<Rc<Text>> {
+        if let Some((_, text)) = self.shared.borrow().iter().find(|(read, _)| *read == file) {
+            return Ok(Rc::clone(text));
+        }
+        let text = Rc::new(self.read_proc(file)?);
+        self.shared.borrow_mut().push((file, Rc::clone(&text)));
+        Ok(text)
     }
 
-    /// Reads a file below procfs that not every kernel has; `None` where there is none.
+    /// Reads a file as [`Files::read_proc`] does, if this kernel has it.
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn read_proc_if_any(&self, file: &str) -> anyhow::Result<Option<String>> {
-        match self.read(&self.proc, &self.host.procfs, file, usize::MAX) {
-            Ok(bytes) => Ok(Some(text(bytes))),
+    pub fn read_proc_if_any(&self, file: &str) -> anyhow::Result<Option<Text>> {
+        self.read_if_any(file, End::ShortPiece)
+    }
+
+    /// Reads a table below procfs whose lines may be of any length, if this kernel has it.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read_proc_to_end_if_any(&self, file: &str) -> anyhow::Result<Option<Text>> {
+        self.read_if_any(file, End::Nothing)
+    }
+
+    fn read_if_any(&self, file: &str, end: End) -> anyhow::Result<Option<Text>> {
+        match self.read(&self.proc, &self.host.procfs, file, end) {
+            Ok(bytes) => Ok(Some(self.rooms.text(bytes))),
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(error).with_context(|| self.unreadable(file)),
         }
     }
 
+    /// Reads a table below procfs whose lines may be of any length, and need not be text.
+    ///
+    /// # Errors
+    /// When it cannot be read; the error names it.
+    pub fn read_proc_bytes(&self, file: &str) -> anyhow::Result<Vec<u8>> {
+        self.read(&self.proc, &self.host.procfs, file, End::Nothing).with_context(|| self.unreadable(file))
+    }
+
     /// Reads the attribute `name` of a device, which is a directory below sysfs; `None` when the device has no answer.
     ///
-    /// [`Files::is_device`] must have been asked about the directory in this look.
-    pub fn read_attribute(&self, device: &str, name: &str) -> Option<String> {
+    /// [`Files::devices`] must have been asked for the directory that the device is in, in this look.
+    pub fn read_attribute(&self, device: &str, name: &str) -> Option<Text> {
         let file = format!("{device}/{name}");
-        self.read(&self.sys, &self.host.sysfs, &file, ATTRIBUTE_BYTES).ok().map(text)
+        let read = self.read(&self.sys, &self.host.sysfs, &file, End::ShortPiece);
+        read.ok().map(|bytes| self.rooms.text(bytes))
     }
 
-    /// Returns whether there is a directory of this name below sysfs. When it is another one than before (a device that was
-    /// renamed, another under its old name), its files are not those that are open.
-    pub fn is_device(&self, device: &str) -> bool {
-        let metadata = std::fs::metadata(self.host.sysfs.join(device)).ok().filter(Metadata::is_dir);
-        let inode = metadata.as_ref().map(Metadata::ino);
-        let mut kept = self.sys.borrow_mut();
-        if kept.directories.get(device).copied() != inode {
-            let prefix = format!("{device}/");
-            kept.files.retain(|file, _| !file.starts_with(&prefix));
-            match inode {
-                Some(inode) => kept.directories.insert(device.into(), inode),
-                None => kept.directories.remove(device),
-            };
-        }
-        inode.is_some()
-    }
-
-    /// Closes the files of all devices in `directory`, below sysfs, but for `present` ones.
-    pub fn forget_others(&self, directory: &str, present: &[String]) {
-        let mut kept = self.sys.borrow_mut();
-        if kept.directories.len() <= present.len() {
-            return;
-        }
-        let is_gone = |device: &str| {
-            let name = device.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/'));
-            name.is_some_and(|name| !present.iter().any(|present| present == name))
+    /// Returns the names of the devices in `directory`, which is below sysfs; none where there is no such directory. Drivers keep
+    /// files beside them, and those are no devices.
+    ///
+    /// A name may belong to another device than before: one was taken out, or renamed. Then the files that are open are not its
+    /// own, and are closed.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be read.
+    pub fn devices(&self, directory: &str) -> anyhow::Result<Vec<String>> {
+        let path = self.host.sysfs.join(directory);
+        let present = match present(&path) {
+            Ok(present) => present,
+            Err(error) if is_absence(&error) => Vec::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        let device_of = |file: &str| file.match_indices('/').nth(2).map_or(file.len(), |(end, _)| end);
-        kept.directories.retain(|device, _| !is_gone(device));
-        kept.files.retain(|file, _| !is_gone(&file[..device_of(file)]));
+        let mut kept = self.sys.borrow_mut();
+        if kept.directories.get(directory) != Some(&present) {
+            let before = kept.directories.insert(directory.to_owned(), present.clone()).unwrap_or_default();
+            for gone in before.iter().filter(|device| !present.contains(device)) {
+                let prefix = format!("{directory}/{}/", gone.name);
+                kept.files.retain(|file, _| !file.starts_with(&prefix));
+            }
+        }
+        Ok(present.into_iter().map(|device| device.name).collect())
     }
 
     /// Returns what /proc/stat says in this look.
@@ -166,8 +206,8 @@ impl Files {
     /// Returns the kernel's name for this boot; empty where it has none.
     pub fn boot_id(&self) -> &str {
         self.boot_id.get_or_init(|| {
-            let text = self.read_proc_if_any("sys/kernel/random/boot_id").ok().flatten().unwrap_or_default();
-            text.trim().to_owned()
+            let text = self.read_proc_if_any("sys/kernel/random/boot_id").ok().flatten();
+            text.as_deref().unwrap_or_default().trim().to_owned()
         })
     }
 
@@ -203,46 +243,73 @@ impl Files {
     }
 
     /// Reads `file` of the tree at `root`.
-    fn read(&self, kept: &RefCell<Kept>, root: &Path, file: &str, whole_below: usize) -> io::Result<Vec<u8>> {
-        let (mut kept, mut buffer) = (kept.borrow_mut(), self.buffer.borrow_mut());
+    fn read(&self, kept: &RefCell<Kept>, root: &Path, file: &str, end: End) -> io::Result<Vec<u8>> {
+        let mut kept = kept.borrow_mut();
+        let mut room = self.rooms.take();
         if let Some(open) = kept.files.get(file) {
-            match read_whole(open, &mut buffer, whole_below) {
+            match read_whole(open, &mut room, end) {
+                Ok(()) => return Ok(room),
                 // That it has no value is an answer too.
-                Err(error) if error.kind() != ErrorKind::InvalidInput => drop(kept.files.remove(file)),
-                other => return other.map(|length| buffer[..length].to_vec()),
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    self.rooms.give(room);
+                    return Err(error);
+                }
+                Err(_) => drop(kept.files.remove(file)),
             }
         }
+        room.clear();
         let open = File::open(root.join(file))?;
-        let read = read_whole(&open, &mut buffer, whole_below);
-        let is_answer = read.as_ref().map_or_else(|error| error.kind() == ErrorKind::InvalidInput, |_| true);
+        let read = read_whole(&open, &mut room, end);
+        let is_answer = read.as_ref().map_or_else(|error| error.kind() == ErrorKind::InvalidInput, |()| true);
         if is_answer && kept.files.len() < KEPT {
             kept.files.insert(file.into(), open);
         }
-        read.map(|length| buffer[..length].to_vec())
+        read.map(|()| room)
     }
 }
 
-/// Reads `file` from its beginning into `buffer`, which grows as it must, and returns how much that is. A piece shorter than
-/// `whole_below` is known to be all of it.
-fn read_whole(file: &File, buffer: &mut Vec<u8>, whole_below: usize) -> io::Result<usize> {
-    let mut length = 0;
+/// Lists what is a directory, or a link to one as sysfs has them: such a link lives and is renamed with its device.
+fn present(directory: &Path) -> io::Result<Vec<Device>> {
+    let open = File::open(directory)?;
+    let mut room = Vec::with_capacity(ENTRIES_BYTES);
+    let mut entries = RawDir::new(&open, room.spare_capacity_mut());
+    let mut devices = Vec::new();
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if matches!(entry.file_type(), FileType::Directory | FileType::Symlink) && !matches!(name, b"." | b"..") {
+            devices.push(Device { name: String::from_utf8_lossy(name).into_owned(), inode: entry.ino() });
+        }
+    }
+    Ok(devices)
+}
+
+/// How one knows that a file ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A piece came that had room for more.
+    ShortPiece,
+    /// Nothing more came.
+    Nothing,
+}
+
+/// Reads `file` from its beginning into `room`, which is empty and grows as it must.
+fn read_whole(file: &File, room: &mut Vec<u8>, end: End) -> io::Result<()> {
     loop {
-        if length == buffer.len() {
-            buffer.resize(length * 2, 0);
+        if room.len() == room.capacity() {
+            room.reserve(room.len());
         }
-        match file.read_at(&mut buffer[length..], length as u64) {
-            Ok(0) => return Ok(length),
-            Ok(count) if length == 0 && whole_below != usize::MAX && count < whole_below => return Ok(count),
-            Ok(count) => length += count,
+        let before = room.len();
+        match rustix::io::pread(file, spare_capacity(room), before as u64) {
+            Ok(0) => return Ok(()),
+            Ok(count) if end == End::ShortPiece && count < PAGE_BYTES - LINE_BYTES && room.len() < room.capacity() => {
+                return Ok(());
+            }
+            Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// A device may bear a name that is no UTF-8: what is odd about it is replaced.
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn version(metadata: &Metadata) -> Version {

@@ -32,17 +32,20 @@ impl Families {
         kind: Kind,
     ) -> Result<&mut Family, Refused> {
         let (name, help) = (MetricName::new(name)?, family::without_leading_blanks(help.into()));
-        if !self.0.contains_key(&name) {
+        if may_collide(&name, kind) && !self.0.contains_key(&name) {
             self.check_collision(&name, kind)?;
         }
-        match self.0.entry(name.clone()) {
-            Entry::Vacant(place) => Ok(place.insert(Family::new(name, help, kind))),
+        match self.0.entry(name) {
+            Entry::Vacant(place) => {
+                let name = place.key().clone();
+                Ok(place.insert(Family::new(name, help, kind)))
+            }
             Entry::Occupied(place) => {
                 let family = place.into_mut();
                 if family.kind() == kind && family.help() == help {
                     Ok(family)
                 } else {
-                    Err(Refused::OtherFamily(name))
+                    Err(Refused::OtherFamily(family.name().clone()))
                 }
             }
         }
@@ -147,7 +150,8 @@ impl Families {
         if let Some(name) = other.0.keys().find(|name| self.0.contains_key(*name)) {
             return Err(Refused::OtherFamily(name.clone()));
         }
-        other.0.values().try_for_each(|family| self.check_collision(family.name(), family.kind()))?;
+        let mut suspects = other.0.values().filter(|family| may_collide(family.name(), family.kind()));
+        suspects.try_for_each(|family| self.check_collision(family.name(), family.kind()))?;
         self.0.extend(other.0);
         Ok(())
     }
@@ -172,6 +176,12 @@ impl IntoIterator for Families {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_values()
     }
+}
+
+/// Whether the series of such a family may be named as those of another: most cannot, and need not be searched for.
+fn may_collide(name: &MetricName, kind: Kind) -> bool {
+    let ends = |suffix: &&str| name.as_str().ends_with(*suffix);
+    !kind.suffixes().is_empty() || Kind::Histogram.suffixes().iter().any(ends)
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl LabelName {
 
 /// Whether `name` is a C identifier whose letters may also be those of `more`.
 fn is_name(name: &str, more: impl Fn(u8) -> bool) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || more(byte);
+    let letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'_') || more(byte);
     let mut bytes = name.bytes();
     bytes.next().is_some_and(letter) && bytes.all(|byte| letter(byte) || byte.is_ascii_digit())
 }

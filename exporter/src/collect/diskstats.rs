@@ -19,7 +19,7 @@ impl Collector for Diskstats {
     }
 
     fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
-        let text = host.read_proc("diskstats")?;
+        let text = host.read_proc_once("diskstats")?;
         for disk in DiskStats::from_read(text.as_bytes())?.0 {
             if is_part_or_toy(&disk.name) {
                 continue;

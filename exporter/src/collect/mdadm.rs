@@ -17,7 +17,7 @@ impl Collector for Mdadm {
     }
 
     fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
-        let text = host.read_proc_if_any("mdstat")?.unwrap_or_default();
+        let Some(text) = host.read_proc_to_end_if_any("mdstat")? else { return Ok(()) };
         for array in mdstat::parse(&text)? {
             add(page, &array)?;
         }

@@ -17,9 +17,9 @@ impl Collector for Meminfo {
     fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for line in host.read_proc("meminfo")?.lines().filter(|line| !line.trim().is_empty()) {
             let (field, value) = field(line).with_context(|| format!("/proc/meminfo has the line `{line}`"))?;
-            let name = format!("node_memory_{field}");
-            let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
-            page.family(name, format!("Memory information field {field}."), kind)?.set(value)?;
+            let kind = if field.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
+            page.family(["node_memory_", &field].concat(), ["Memory information field ", &field, "."].concat(), kind)?
+                .set(value)?;
         }
         Ok(())
     }
@@ -30,7 +30,8 @@ fn field(line: &str) -> anyhow::Result<(String, f64)> {
     let (key, rest) = line.split_once(':').context("no colon")?;
     let mut words = rest.split_ascii_whitespace();
     let value: f64 = words.next().unwrap_or_default().parse().context("no number")?;
-    let mut field = key.trim().replace(')', "").replace(|odd: char| !odd.is_ascii_alphanumeric(), "_");
+    let letters = key.trim().chars().filter(|letter| *letter != ')');
+    let mut field: String = letters.map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
     match words.next() {
         None => Ok((field, value)),
         Some("kB") => {

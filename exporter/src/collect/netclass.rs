@@ -1,9 +1,5 @@
 //! What the network devices are: up or down, how fast, by which address.
 
-use std::fs;
-use std::io::ErrorKind;
-
-use anyhow::Context as _;
 use exposition::Families;
 
 use super::Collector;
@@ -18,24 +14,7 @@ impl Collector for Netclass {
     }
 
     fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
-        let directory = host.sysfs.join("class/net");
-        let devices = match fs::read_dir(&directory) {
-            Ok(devices) => devices,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", directory.display())),
-        };
-        let mut names = Vec::new();
-        for device in devices {
-            let device = device.with_context(|| format!("cannot read {}", directory.display()))?;
-            let name = device.file_name().to_string_lossy().into_owned();
-            // Beside the devices, which are links, the bonding driver keeps a file here.
-            if host.is_device(&format!("class/net/{name}")) {
-                add(&name, host, page)?;
-                names.push(name);
-            }
-        }
-        host.forget_others("class/net", &names);
-        Ok(())
+        host.devices("class/net")?.iter().try_for_each(|name| add(name, host, page))
     }
 }
 
@@ -80,6 +59,8 @@ fn add(name: &str, host: &Files, page: &mut Families) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use crate::collect::tests::written;
     use crate::host::Host;
 

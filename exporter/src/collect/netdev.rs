@@ -35,7 +35,7 @@ impl Collector for Netdev {
 
 /// Reads each device with its counters, in the order of [`STATISTICS`].
 pub(crate) fn read(host: &Files) -> anyhow::Result<Vec<(String, [u64; 16])>> {
-    let text = host.read_proc("net/dev")?;
+    let text = host.read_proc_once("net/dev")?;
     // Two lines of headings come first.
     let lines = text.lines().skip(2).filter(|line| !line.trim().is_empty());
     let read = |line| {
@@ -66,8 +66,8 @@ const STATISTICS: [&str; 16] = [
 ];
 
 fn add(page: &mut Families, device: &str, statistic: &str, value: u64) -> anyhow::Result<()> {
-    let name = format!("node_network_{statistic}_total");
-    let help = format!("Network device statistic {statistic}.");
+    let name = ["node_network_", statistic, "_total"].concat();
+    let help = ["Network device statistic ", statistic, "."].concat();
     page.counter(name, help)?.add([("device", device)], value as f64)?;
     Ok(())
 }

@@ -16,7 +16,7 @@ impl Collector for Sockstat {
 
     fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         for file in ["net/sockstat", "net/sockstat6"] {
-            for line in host.read_proc_if_any(file)?.unwrap_or_default().lines() {
+            for line in host.read_proc_if_any(file)?.as_deref().unwrap_or_default().lines() {
                 add(page, line).with_context(|| format!("/proc/{file} has the line `{line}`"))?;
             }
         }

@@ -27,7 +27,7 @@ struct Activity {
 impl Disks {
     /// Reads /proc/diskstats.
     pub fn read(host: &Files) -> anyhow::Result<Self> {
-        let text = host.read_proc("diskstats")?;
+        let text = host.read_proc_once("diskstats")?;
         let whole = |name: &str| !is_part_or_toy(name) && !is_made_of_others(name);
         let disks = DiskStats::from_read(text.as_bytes())?.0.into_iter().filter(|disk| whole(&disk.name)).map(|disk| {
             // The lower 32 bits, should a kernel ever write more.
