@@ -151,6 +151,8 @@ impl Disk {
             self.give_room_back();
         } else {
             self.offset = end;
+            // Where there was no room for room, the records are all there is.
+            self.room = self.room.max(end);
         }
         written
     }

@@ -231,6 +231,23 @@ fn a_log_grows_into_its_room_and_beyond() {
 }
 
 #[test]
+fn room_is_made_behind_what_was_written_without_any() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut disk, mut state, _) = open(dir.path());
+    for number in 0..9 {
+        // As on a disk that is almost full, and is not any more.
+        disk.makes_room = number % 3 == 2;
+        push(&mut disk, &mut state, number, number);
+        if number % 3 == 0 {
+            disk.give_room_back();
+        }
+    }
+    let (log, _) = killed(dir.path(), &disk);
+
+    assert_eq!(read(&log), (content(&state), 0));
+}
+
+#[test]
 fn two_processes_do_not_share_a_directory() {
     let dir = tempfile::tempdir().unwrap();
     let (_disk, ..) = open(dir.path());
