@@ -14,7 +14,6 @@ mod proxy_protocol;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
@@ -213,7 +212,7 @@ impl Door {
         stop: &CancellationToken,
     ) -> io::Result<()> {
         let (phase, has_asked) = (Phase::default(), AtomicBool::new(false));
-        let guest = Guest::new(tls, self.patience, phase.clone());
+        let mut guest = Guest::new(tls, self.patience, phase.clone());
         let (visitor, place, phase, has_asked) = (&visitor, &place, &phase, &has_asked);
         let answer = service_fn(move |request| async move {
             place.is_busy();
@@ -227,21 +226,41 @@ impl Door {
             place.is_idle();
             Ok::<_, Infallible>(response)
         });
-        let mut connection = pin!(self.http.serve_connection(TokioIo::new(guest), answer));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = place.leave().cancelled() => {
-                if stop.is_cancelled() && !has_asked.load(Ordering::Relaxed) {
+        loop {
+            // Until something is asked, a connection has none of the library's buffers: most connections say nothing most
+            // of the time.
+            let is_asked = tokio::select! {
+                is_asked = guest.is_asked() => is_asked,
+                () = place.leave().cancelled() => {
                     // The hands were shaken, so a push is on its way.
-                    if let Ok(ended) = timeout(FIRST_REQUEST, connection.as_mut()).await {
-                        return ended.map_err(io::Error::other);
+                    let is_due = stop.is_cancelled() && !has_asked.load(Ordering::Relaxed);
+                    if is_due { timeout(FIRST_REQUEST, guest.is_asked()).await.unwrap_or(Ok(false)) } else { Ok(false) }
+                }
+            };
+            if !is_asked? {
+                return guest.leave().await;
+            }
+            let mut connection = self.http.serve_connection(TokioIo::new(guest), &answer);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = place.leave().cancelled() => {
+                    let is_due = stop.is_cancelled() && !has_asked.load(Ordering::Relaxed);
+                    let asked = if is_due { timeout(FIRST_REQUEST, &mut connection).await.ok() } else { None };
+                    match asked {
+                        Some(ended) => ended,
+                        None => {
+                            Pin::new(&mut connection).graceful_shutdown();
+                            (&mut connection).await
+                        }
                     }
                 }
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            };
+            ended.map_err(io::Error::other)?;
+            if !phase.rests() {
+                return Ok(());
             }
-        };
-        ended.map_err(io::Error::other)
+            guest = connection.into_parts().io.into_inner();
+        }
     }
 
     /// Closes a connection from an address that is not on the list, with a word that its client can show.

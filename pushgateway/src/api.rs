@@ -26,6 +26,7 @@ pub use self::route::Routes;
 
 use self::route::{Place, Route};
 use crate::answer;
+use crate::aside::{aside, aside_if_many};
 use crate::grouping::{GroupKey, GroupingError, JobForm};
 use crate::import;
 use crate::metrics::Metrics;
@@ -59,7 +60,7 @@ pub struct Api {
 
 impl Api {
     /// Answers one request.
-    pub async fn answer(&self, target: Target, request: Request<Body>) -> Response<Body> {
+    pub async fn answer(self: &Arc<Self>, target: Target, request: Request<Body>) -> Response<Body> {
         let began = Instant::now();
         let (head, body) = request.into_parts();
         let chunked = head.headers.contains_key(TRANSFER_ENCODING);
@@ -78,7 +79,12 @@ impl Api {
     }
 
     /// Answers, and says under which name it is counted.
-    async fn handle(&self, target: &Target, head: &Parts, body: Body) -> (Response<Body>, Option<&'static str>) {
+    async fn handle(
+        self: &Arc<Self>,
+        target: &Target,
+        head: &Parts,
+        body: Body,
+    ) -> (Response<Body>, Option<&'static str>) {
         let Ok(path) = target.path() else {
             let mut response = answer::with(StatusCode::BAD_REQUEST, answer::TEXT, "400 Bad Request");
             answer::close(response.headers_mut());
@@ -107,7 +113,10 @@ impl Api {
         }
         match place {
             Place::Telemetry => (scrape::answer(self.store.view().await, self.own.families(), &head.headers), None),
-            Place::Page => (page::answer(self, target, &head.headers), Some("status")),
+            Place::Page => {
+                let (api, target, headers) = (Arc::clone(self), target.clone(), head.headers.clone());
+                (aside(move || page::answer(&api, &target, &headers)).await, Some("status"))
+            }
             Place::Healthy => (self.health(), Some("healthy")),
             Place::Ready => (self.health(), Some("ready")),
             Place::Quit => (self.quit(&head.method), None),
@@ -192,8 +201,11 @@ impl Api {
         };
         if *method == Method::GET {
             let groups = self.store.groups();
-            let picked = groups.iter().filter(|group| selectors.iter().any(|selector| selector.picks(&group.key)));
-            return groups::success(&groups::list(picked));
+            return aside(move || {
+                let picked = groups.iter().filter(|group| selectors.iter().any(|selector| selector.picks(&group.key)));
+                groups::success(&groups::list(picked))
+            })
+            .await;
         }
         match self.store.change(Change::DeleteMatching(selectors)).await {
             Ok(Outcome::Done(deleted)) => {
@@ -232,7 +244,7 @@ impl Api {
             Ok(body) => body,
             Err(refusal) => return refusal.answer(),
         };
-        let groups = match push::aside(body.len(), move || import::groups(&body)).await {
+        let groups = match aside_if_many(body.len(), move || import::groups(&body)).await {
             Ok(groups) => groups,
             Err(error) => return groups::failure(StatusCode::BAD_REQUEST, "bad_data", error),
         };

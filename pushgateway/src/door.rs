@@ -3,11 +3,14 @@
 //! A grouping key stands in the path, and a Pushgateway takes paths that the HTTP library refuses or cuts short (a raw
 //! `#` or `<`, bytes that are no ASCII, 100 kB of them). So the path travels past the library in a header, [`TARGET`].
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// The header in which the target of a request travels from the door to the handler. What a client sends under this name
 /// does not pass.
@@ -30,6 +33,10 @@ pub struct Door<S> {
     /// To be read by the HTTP library; the number says how much of it was.
     out: Vec<u8>,
     given: usize,
+    patience: Duration,
+    /// Runs while a head is to come. One for the whole connection: winding it anew costs nothing, a new one does.
+    clock: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,9 +50,33 @@ enum State {
 }
 
 impl<S> Door<S> {
-    /// Stands before `stream`.
-    pub fn new(stream: S) -> Self {
-        Self { stream, state: State::Head, raw: Vec::new(), out: Vec::new(), given: 0 }
+    /// Stands before `stream`, and waits for the whole head of each request as long as `patience` lasts.
+    pub fn new(stream: S, patience: Duration) -> Self {
+        Self {
+            stream,
+            state: State::Head,
+            raw: Vec::new(),
+            out: Vec::new(),
+            given: 0,
+            patience,
+            clock: None,
+            is_waiting: false,
+        }
+    }
+
+    /// Ends a connection whose next head does not come.
+    fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.state != State::Head {
+            return Poll::Pending;
+        }
+        let bound = self.patience;
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(bound)));
+        if !self.is_waiting {
+            clock.as_mut().reset(Instant::now() + bound);
+            self.is_waiting = true;
+        }
+        ready!(clock.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Moves what may pass from `raw` to `out`.
@@ -78,6 +109,7 @@ impl<S> Door<S> {
         };
         self.state = rewrite(&request, &mut self.out);
         self.raw.drain(..length);
+        self.is_waiting = false;
     }
 }
 
@@ -141,8 +173,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Door<S> {
                 }
             }
             // The end of a connection, also in the middle of a head, is the library's to judge.
-            if door.read(cx, buffer)?.is_pending() {
-                return Poll::Pending;
+            if door.refill(cx, buffer)?.is_pending() {
+                return door.poll_clock(cx);
             }
             if door.raw.is_empty() {
                 return Poll::Ready(Ok(()));
@@ -153,7 +185,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Door<S> {
 
 impl<S: AsyncRead + Unpin> Door<S> {
     /// Reads into `raw`, or, where nothing need be looked at, past it into `buffer`.
-    fn read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> io::Result<Poll<()>> {
+    fn refill(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> io::Result<Poll<()>> {
         if self.state == State::Rest && self.raw.is_empty() {
             return poll(Pin::new(&mut self.stream).poll_read(cx, buffer));
         }
@@ -212,7 +244,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Door<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     /// What the library reads when the client sends `bytes` in pieces of any size and closes then.
     async fn read(bytes: &[u8]) -> String {
@@ -220,7 +254,7 @@ mod tests {
         for size in [1, 7, 100_000] {
             let mut stream = tokio_util_pieces(bytes, size);
             let mut text = Vec::new();
-            Door::new(&mut stream).read_to_end(&mut text).await.unwrap();
+            Door::new(&mut stream, PATIENCE).read_to_end(&mut text).await.unwrap();
             let text = String::from_utf8_lossy(&text).into_owned();
             assert_eq!(*seen.get_or_insert_with(|| text.clone()), text, "in pieces of {size}");
         }
@@ -266,5 +300,28 @@ mod tests {
     async fn half_a_head_is_passed_on_as_it_is() {
         assert_eq!(read(b"POST /a HT").await, "POST /a HT");
         assert_eq!(read(b"").await, "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_its_time_whatever_comes_of_it_and_a_body_has_none_here() {
+        let (mut client, server) = tokio::io::duplex(1024);
+        let (mut door, begin) = (Door::new(server, PATIENCE), Instant::now());
+        let mut piece = [0; 256];
+        client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n").await.unwrap();
+        assert!(door.read(&mut piece).await.unwrap() > 0);
+        let late = tokio::time::timeout(PATIENCE * 3, door.read(&mut piece)).await;
+        assert!(late.is_err(), "{late:?}");
+        client.write_all(b"abc").await.unwrap();
+        assert_eq!(door.read(&mut piece).await.unwrap(), 3);
+        assert_eq!(begin.elapsed(), PATIENCE * 3);
+
+        let reading = tokio::spawn(async move { door.read(&mut piece).await.map_err(|error| error.kind()) });
+        for _ in 0..2 {
+            sleep(PATIENCE / 3).await;
+            client.write_all(b"X").await.unwrap();
+        }
+
+        assert_eq!(reading.await.unwrap(), Err(io::ErrorKind::TimedOut));
+        assert_eq!(begin.elapsed(), PATIENCE * 4);
     }
 }

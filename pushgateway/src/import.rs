@@ -173,7 +173,7 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 fn series(kind: Kind, metric: Metric) -> Result<Series, &'static str> {
-    let labels = labels::print(&metric.labels);
+    let mut labels = labels::print(&metric.labels);
     let number = |text: &str| text.parse::<f64>().map_err(|_| "a value is no number");
     let count = || metric.count.as_deref().unwrap_or("0").parse::<u64>().map_err(|_| "a count is no number");
     let sum = || number(metric.sum.as_deref().unwrap_or("0"));
@@ -198,7 +198,7 @@ fn series(kind: Kind, metric: Metric) -> Result<Series, &'static str> {
         }
         _ => number(metric.value.as_deref().ok_or("a series has no value")?)?.into(),
     };
-    Ok(Series::new(labels, &value))
+    Ok(Series::new(&mut labels, &value))
 }
 
 fn nanoseconds(timestamp: Timestamp) -> Nanoseconds {

@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod api;
+mod aside;
 mod config;
 mod door;
 pub mod grouping;

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -50,11 +50,9 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(bounds.max_connections.min(Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(bounds.header_timeout)
-        // Some send a request and close their side at once; they get an answer too.
-        .half_close(true)
-        .max_buf_size(HEAD_LIMIT_BYTES);
+    // No timer: the clock of heads is the door's.
+    // Some send a request and close their side at once; they get an answer too.
+    http.half_close(true).max_buf_size(HEAD_LIMIT_BYTES);
     let mut connections = JoinSet::new();
     loop {
         let place = Arc::clone(&places).acquire_owned();
@@ -74,7 +72,7 @@ pub async fn serve(
                         let api = Arc::clone(&api);
                         async move { Ok::<Response<Body>, Infallible>(answer(&api, request).await) }
                     });
-                    let connection = http.serve_connection(TokioIo::new(Door::new(stream)), answer);
+                    let connection = http.serve_connection(TokioIo::new(Door::new(stream, bounds.header_timeout)), answer);
                     let watched = graceful.watch(connection);
                     connections.spawn(async move {
                         let _place = place;
@@ -101,7 +99,7 @@ pub async fn serve(
     Ok(())
 }
 
-async fn answer(api: &Api, mut request: Request<Incoming>) -> Response<Body> {
+async fn answer(api: &Arc<Api>, mut request: Request<Incoming>) -> Response<Body> {
     let target = request.headers_mut().remove(TARGET);
     let target = target.map_or_else(|| Target::of_uri(request.uri()), |target| Target::new(target.as_bytes()));
     api.answer(target, request.map(Body::new)).await

@@ -27,6 +27,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use tokio::sync::oneshot;
 
+use crate::aside::aside;
 use crate::config::Sync;
 use crate::grouping::GroupKey;
 use crate::metrics::Metrics;
@@ -72,7 +73,7 @@ impl Store {
         let trouble = Arc::new(Trouble::none(metrics.clone()));
         let mut disk = None;
         if let Some(dir) = &settings.data {
-            let (opened, found) = Disk::open(dir, &mut state)?;
+            let (opened, found) = Disk::open(dir, settings.sync == Sync::Always, &mut state)?;
             metrics.damaged(found.damaged.len());
             found.trouble.iter().for_each(|error| trouble.set(error));
             disk = Some(opened);
@@ -103,10 +104,7 @@ impl Store {
     pub async fn view(&self) -> View {
         let (state, ordering) = (Arc::clone(&self.state), Arc::clone(&self.ordering));
         // After thousands of new groups this takes a tenth of a second, in which nobody should wait for this thread.
-        match tokio::task::spawn_blocking(move || View::of(&state, &ordering)).await {
-            Ok(view) => view,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        aside(move || View::of(&state, &ordering)).await
     }
 
     /// Returns the groups as they are at this moment.

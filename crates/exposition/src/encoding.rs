@@ -83,20 +83,45 @@ impl std::error::Error for DecodeError {}
 pub fn decode(encoding: Encoding, body: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     match encoding {
         Encoding::Gzip if body.is_empty() => Err(DecodeError::Empty),
-        Encoding::Gzip => read(encoding, MultiGzDecoder::new(body), limit),
-        Encoding::Snappy => read(encoding, snap::read::FrameDecoder::new(body), limit),
+        Encoding::Gzip => measured(encoding, || MultiGzDecoder::new(body), limit),
+        Encoding::Snappy => measured(encoding, || snap::read::FrameDecoder::new(body), limit),
         Encoding::Zstd => zstd::decode(body, limit),
     }
 }
 
-/// Reads to the end, but no further than one byte behind the limit.
-fn read(encoding: Encoding, mut decoder: impl Read, limit: usize) -> Result<Vec<u8>, DecodeError> {
-    let mut page = Page::new(limit);
+/// Reads to the end. What turns out to be long is measured before any more of it is kept: a bomb costs time and no memory,
+/// and a page is kept in one piece that is as long as it.
+fn measured<D: Read>(encoding: Encoding, decoder: impl Fn() -> D, limit: usize) -> Result<Vec<u8>, DecodeError> {
+    let mut page = Page::new(limit.min(KEPT_BYTES));
+    match read(encoding, decoder(), |bytes| page.push(bytes)) {
+        Err(DecodeError::TooLarge(_)) if limit > KEPT_BYTES => {}
+        read => return read.map(|()| page.bytes),
+    }
+    drop(page);
+    let mut length = 0;
+    read(encoding, decoder(), |bytes| {
+        length += bytes.len();
+        if length > limit { Err(DecodeError::TooLarge(limit)) } else { Ok(()) }
+    })?;
+    let mut bytes = Vec::with_capacity(length);
+    read(encoding, decoder(), |more| {
+        bytes.extend_from_slice(more);
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+/// Hands on all that comes out, piece by piece.
+fn read(
+    encoding: Encoding,
+    mut decoder: impl Read,
+    mut take: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         match decoder.read(&mut chunk) {
-            Ok(0) => return Ok(page.bytes),
-            Ok(length) => page.push(&chunk[..length])?,
+            Ok(0) => return Ok(()),
+            Ok(length) => take(&chunk[..length])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(DecodeError::CutOff(encoding)),
             Err(error) => return Err(DecodeError::Corrupt(encoding, reason(&error, encoding))),
@@ -115,6 +140,8 @@ fn reason(error: &io::Error, encoding: Encoding) -> String {
 
 /// How much is decompressed at a time.
 const CHUNK_BYTES: usize = 16 << 10;
+/// So much is kept before it is known how much there is.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// What came out so far.
 struct Page {

@@ -65,7 +65,10 @@ pub fn run(arguments: Arguments, file: Option<&Path>) -> Result<(), Failure> {
         println!("{}", Pushgateway::check(&config).map_err(Failure::configuration)?);
         return Ok(());
     }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    // One thread, with the store's own beside it: several would wake each other for every push, which costs more than the
+    // push. Long bodies and what takes long before a scrape are looked at on threads that may block.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(serve(config))
 }
 

@@ -1,6 +1,6 @@
 //! A connection that was let in, and the clocks that run on it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
@@ -17,6 +17,9 @@ use super::framing::Framing;
 
 /// How long a client may still send after it was answered; see [`Guest::poll_shutdown`].
 pub const LINGER: Duration = Duration::from_secs(2);
+
+/// After so long without a request, or half the time it has for one, a connection rests; see [`Phase::rests`].
+const REST: Duration = Duration::from_secs(2);
 
 /// How long each part of a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,12 @@ pub struct Patience {
     pub idle: Duration,
     /// For a client that takes nothing of what we send.
     pub write: Duration,
+}
+
+impl Patience {
+    fn rest(&self) -> Duration {
+        REST.min(self.idle / 2)
+    }
 }
 
 /// What a connection is waiting for. The service that answers its requests and the stream below both look at it.
@@ -45,6 +54,10 @@ const HEAD: u8 = 0;
 const BUSY: u8 = 1;
 /// Between two requests.
 const IDLE: u8 = 2;
+/// Between two requests that are far apart, and the answer to the first has not been taken whole.
+const IDLE_FOR_LONG: u8 = 3;
+/// Between two requests that are far apart.
+const RESTING: u8 = 4;
 
 impl Phase {
     /// Says that a request's head has been read; returns whether it told its body's length twice.
@@ -57,6 +70,12 @@ impl Phase {
     /// Says that a request has been answered.
     pub fn is_idle(&self) {
         self.set(IDLE);
+    }
+
+    /// Whether nothing has been asked for a while. For the HTTP library, the stream ends there, and can be taken from it.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.now() == RESTING
     }
 
     fn set(&self, phase: u8) {
@@ -89,12 +108,37 @@ impl Guest {
         Self { tls, patience, phase, framing: Framing::default(), owed: None, stalled: None, lingering: None }
     }
 
+    /// Waits until something is asked, and leaves it for [`AsyncRead`]; returns false when the client left, or let its time
+    /// go by.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn is_asked(&mut self) -> io::Result<bool> {
+        poll_fn(|cx| {
+            if let Poll::Ready(asked) = Pin::new(&mut self.tls).poll_fill_buf(cx) {
+                return Poll::Ready(asked.map(|bytes| !bytes.is_empty()));
+            }
+            self.poll_owed(cx).map(|()| Ok(false))
+        })
+        .await
+    }
+
+    /// Says good-bye; see [`Guest::poll_shutdown`].
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub async fn leave(&mut self) -> io::Result<()> {
+        self.phase.set(IDLE);
+        self.shutdown().await
+    }
+
     /// Polls the clock of the present phase, and winds it when the phase is new.
     fn poll_owed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let phase = self.phase.now();
         let bound = match phase {
             HEAD => self.patience.head,
-            IDLE => self.patience.idle,
+            IDLE => self.patience.rest(),
+            IDLE_FOR_LONG | RESTING => self.patience.idle.saturating_sub(self.patience.rest()),
             _ => return Poll::Pending,
         };
         match &mut self.owed {
@@ -105,7 +149,13 @@ impl Guest {
             }
             None => self.owed = Some((Box::pin(sleep(bound)), phase)),
         }
-        self.owed.as_mut().map_or(Poll::Pending, |(clock, _)| clock.as_mut().poll(cx))
+        let over = self.owed.as_mut().map_or(Poll::Pending, |(clock, _)| clock.as_mut().poll(cx));
+        if over.is_ready() && phase == IDLE {
+            // Who has not taken our answer yet cannot be left alone with it.
+            self.phase.set(if self.stalled.is_none() { RESTING } else { IDLE_FOR_LONG });
+            return self.poll_owed(cx);
+        }
+        over
     }
 
     /// Bounds how long `written` may stay pending: who reads no answer holds a place for nothing.
@@ -128,7 +178,7 @@ impl AsyncRead for Guest {
         if read.is_ready() {
             let phase = self.phase.now();
             let bytes = &buffer.filled()[before..];
-            if phase == IDLE && !bytes.is_empty() {
+            if phase != HEAD && phase != BUSY && !bytes.is_empty() {
                 self.phase.set(HEAD);
                 self.framing.restart();
             }
@@ -143,7 +193,12 @@ impl AsyncRead for Guest {
             }
             return read;
         }
-        ready!(self.poll_owed(cx));
+        let over = self.poll_owed(cx);
+        if self.phase.rests() {
+            // An end, as far as the HTTP library knows.
+            return Poll::Ready(Ok(()));
+        }
+        ready!(over);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -169,6 +224,10 @@ impl AsyncWrite for Guest {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.tls).poll_flush(cx);
+        // The library reads no more until something comes, so its clock is wound with the last of an answer.
+        if self.phase.now() == IDLE {
+            let _ = self.poll_owed(cx);
+        }
         self.bounded(flushed, cx)
     }
 
@@ -177,6 +236,10 @@ impl AsyncWrite for Guest {
     /// A socket closed with unread bytes in it resets the connection, and the reset may overtake an answer on its way:
     /// a host that sends 20 MiB would see "connection reset" instead of our "the body is larger than …".
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.phase.rests() {
+            // It is the library that leaves.
+            return Poll::Ready(Ok(()));
+        }
         if self.lingering.is_none() {
             let closed = Pin::new(&mut self.tls).poll_shutdown(cx);
             ready!(self.bounded(closed, cx))?;

@@ -7,7 +7,7 @@ mod gate;
 mod victoria;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -122,6 +122,37 @@ async fn silence_before_during_and_between_requests_ends_the_connection() {
     let mut before_tls = TcpStream::connect(gate.address).await.unwrap();
     before_tls.write_all(&[0x16, 3, 1]).await.unwrap();
     assert_eq!(read_all(&mut before_tls).await, "");
+}
+
+#[tokio::test]
+async fn a_connection_that_rests_takes_the_next_push_and_leaves_when_its_time_is_over() {
+    let idle = Duration::from_millis(1200);
+    let gate = Gate::start(|config| config.idle_timeout = idle).await;
+    let keep_alive = push("m 1\n").replace("Connection: close\r\n", "");
+    let mut host = gate.connect().await.unwrap();
+    let mut answer = [0; 256];
+    for _ in 0..2 {
+        host.write_all(keep_alive.as_bytes()).await.unwrap();
+        let length = host.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200 OK"));
+        // Long enough for it to rest, not long enough for it to end.
+        tokio::time::sleep(idle * 2 / 3).await;
+    }
+    // It is the last push that counts, and a proper end: `read_to_end` would not take another one.
+    let begin = Instant::now();
+    assert_eq!(host.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    assert!(begin.elapsed() < idle, "{:?}", begin.elapsed());
+
+    let mut resting = gate.connect().await.unwrap();
+    resting.write_all(keep_alive.as_bytes()).await.unwrap();
+    assert!(resting.read(&mut answer).await.unwrap() > 0);
+    tokio::time::sleep(idle / 2 + idle / 12).await;
+    let begin = Instant::now();
+    let stopped = tokio::spawn(gate.stops());
+    assert_eq!(resting.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    assert!(begin.elapsed() < idle / 4, "{:?}", begin.elapsed());
+    drop(resting);
+    stopped.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -245,7 +276,7 @@ async fn a_stop_does_not_wait_longer_than_the_grace_for_a_gateway_that_says_noth
     host.write_all(push("wait 1\n").as_bytes()).await.unwrap();
     gate.bodies.recv().await.unwrap();
 
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     gate.stops().await.unwrap();
 
     let lasted = begun.elapsed();

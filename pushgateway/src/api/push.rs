@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer;
 use crate::api::Api;
+use crate::aside::aside_if_many;
 use crate::grouping::GroupKey;
 use crate::metrics::PushOutcome;
 use crate::store;
@@ -24,10 +25,10 @@ use crate::store::state::Mode;
 
 /// Bodies above this wait for each other, so that a few of them do not take all memory.
 const LARGE_BYTES: usize = 1024 * 1024;
-/// Work on fewer bytes takes less time than to hand it to another thread and back, or not much more.
-const ASIDE_BYTES: usize = 16 * 1024;
 /// So many of them at once.
 const LARGE_AT_ONCE: usize = 4;
+/// So many times as long is what comes out of a compressed body, about.
+const USUAL_RATIO: usize = 8;
 /// What a refusal begins with, whose push was well formed.
 const INCONSISTENT: &str = "pushed metrics are invalid or inconsistent with existing metrics: ";
 
@@ -127,20 +128,11 @@ pub async fn read_body(gate: &Gate, headers: &HeaderMap, body: Body) -> Result<B
     match encoding {
         None => Ok(bytes),
         Some(encoding) => {
-            let decoded = aside(bytes.len(), move || encoding::decode(encoding, &bytes, limit)).await;
+            // What is short may become long.
+            let length = bytes.len().saturating_mul(USUAL_RATIO);
+            let decoded = aside_if_many(length, move || encoding::decode(encoding, &bytes, limit)).await;
             decoded.map(Bytes::from).map_err(Refusal::Decode)
         }
-    }
-}
-
-/// Does work on so many bytes: at once if they are few, otherwise where nobody waits for this thread.
-pub async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
-    if bytes < ASIDE_BYTES {
-        return work();
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
@@ -221,7 +213,7 @@ async fn push(
     };
     let (now, key, is_protobuf) = (store::now(), Arc::new(key), is_protobuf(headers));
     let own = Arc::clone(&key);
-    let candidate = match aside(body.len(), move || candidate(is_protobuf, &body, &own, now)).await {
+    let candidate = match aside_if_many(body.len(), move || candidate(is_protobuf, &body, &own, now)).await {
         Ok(candidate) => candidate,
         Err(refusal) => return refused(&refusal),
     };

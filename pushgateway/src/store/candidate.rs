@@ -11,6 +11,9 @@ use crate::store::group::{Family, Nanoseconds, Series, is_stamp};
 use crate::store::{codec, labels};
 use crate::wording::{Metric, kind_name, quoted};
 
+/// So many series are few.
+const FEW: usize = 16;
+
 /// The families of a push, with the labels of its group.
 #[derive(Debug)]
 pub struct Candidate {
@@ -56,14 +59,19 @@ impl Candidate {
     }
 
     fn series_of(&mut self, family: &loose::Family<'_>, key: &GroupKey, own: usize) -> Vec<Series> {
-        let mut seen = HashSet::new();
-        let mut made = Vec::with_capacity(family.series().len());
+        let mut made: Vec<Series> = Vec::with_capacity(family.series().len());
+        // Of few, looking at each costs less than remembering them.
+        let mut seen = (family.series().len() > FEW).then(HashSet::new);
         let mut pairs: Vec<(&str, &str)> = Vec::new();
+        let mut labels = String::with_capacity(256);
         for series in family.series() {
             merge_labels(series.labels, key, &mut pairs);
-            let labels = labels::print(pairs.iter().copied());
+            labels::print_to(&mut labels, pairs.iter().copied());
             let fault = fault(family.kind, &pairs, series.value).or_else(|| {
-                let again = family.series().len() > 1 && !seen.insert(labels.clone());
+                let again = match &mut seen {
+                    Some(seen) => !seen.insert(labels.clone()),
+                    None => made.iter().any(|series| series.labels() == labels),
+                };
                 again.then(|| "was collected before with the same name and label values".to_owned())
             });
             match (fault, series.value) {
@@ -72,7 +80,7 @@ impl Candidate {
                     let name = quoted(family.name.as_bytes());
                     self.faults.push((own, format!("collected metric {name} {{ {metric}}} {fault}")));
                 }
-                (None, Some((_, value))) => made.push(Series::new(labels, value)),
+                (None, Some((_, value))) => made.push(Series::new(&mut labels, value)),
                 (None, None) => {}
             }
         }

@@ -17,7 +17,7 @@ pub struct Unreadable;
 
 /// Writes families.
 pub fn families<'a>(families: impl ExactSizeIterator<Item = &'a Family>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = Vec::with_capacity(4 * 1024);
     number(families.len() as u64, &mut out);
     for family in families {
         write_family(family, &mut out);

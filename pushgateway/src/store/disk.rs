@@ -31,6 +31,8 @@ use crate::store::state::State;
 
 const LOG: u8 = b'L';
 const SNAPSHOT: u8 = b'S';
+/// Room is made for so much at once; see [`Disk::make_room`].
+const ROOM_BYTES: u64 = 256 * 1024;
 
 /// The log that is being written.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub struct Disk {
     number: u64,
     /// Up to here all is well.
     offset: u64,
+    /// Up to here the log is written: behind `offset` with [`record::ROOM`].
+    room: u64,
+    makes_room: bool,
     /// Files that are damaged and in their places still, until what was read of them is written elsewhere.
     damaged: Arc<Mutex<Vec<PathBuf>>>,
     /// Held for as long as the store is open.
@@ -59,9 +64,11 @@ pub struct Found {
 impl Disk {
     /// Reads all that is there into `state`, and begins a new log. A full disk is no reason not to serve what it holds.
     ///
+    /// `makes_room` is for those who [`sync`](Self::sync) after each write.
+    ///
     /// # Errors
     /// When the directory cannot be used, or another process has it.
-    pub fn open(dir: &Path, state: &mut State) -> anyhow::Result<(Self, Found)> {
+    pub fn open(dir: &Path, makes_room: bool, state: &mut State) -> anyhow::Result<(Self, Found)> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make the data directory {}", dir.display()))?;
         let lock = lock(dir)?;
         let (snapshots, logs) = (numbers(dir, "snapshot-")?, numbers(dir, "log-")?);
@@ -101,7 +108,8 @@ impl Disk {
         let number = snapshots.iter().chain(&logs).max().copied().unwrap_or(0);
         let has_damage = !damaged.is_empty();
         let damaged = Arc::new(Mutex::new(damaged));
-        let mut disk = Self { dir: dir.to_owned(), log: None, number, offset: 0, damaged, _lock: lock };
+        let mut disk =
+            Self { dir: dir.to_owned(), log: None, number, offset: 0, room: 0, makes_room, damaged, _lock: lock };
         let begun = if has_damage {
             // First what was read is safe, then the file it came from leaves its place.
             disk.rotate(state).and_then(Snapshot::write).map(|written| found.damaged = written.set_aside)
@@ -119,6 +127,7 @@ impl Disk {
         self.log = Some(new_log(&self.dir, number)?);
         self.number = number;
         self.offset = HEADER_BYTES as u64;
+        self.room = self.offset;
         Ok(())
     }
 
@@ -131,15 +140,44 @@ impl Disk {
     /// # Errors
     /// When the disk does not take them.
     pub fn append(&mut self, records: &[u8]) -> io::Result<()> {
+        let end = self.offset + records.len() as u64;
+        if self.makes_room && end > self.room {
+            self.make_room(end)?;
+        }
         let log = self.log()?;
         let written = log.write_all_at(records, self.offset);
         if written.is_err() {
             // Half a record would look as if the process had been killed. The next write covers it, if this does not help.
-            let _ = log.set_len(self.offset);
+            self.give_room_back();
         } else {
-            self.offset += records.len() as u64;
+            self.offset = end;
+            // Where there was no room for room, the records are all there is.
+            self.room = self.room.max(end);
         }
         written
+    }
+
+    /// Writes ahead of the records, up to `end` and beyond.
+    ///
+    /// Forced to the medium, a record that stands in their place is written and nothing else; a file that has grown needs
+    /// its new length and the places of its blocks written as well, which costs several times as much.
+    fn make_room(&mut self, end: u64) -> io::Result<()> {
+        let room = end.next_multiple_of(ROOM_BYTES);
+        let filling = vec![record::ROOM; usize::try_from(room - self.room).map_err(io::Error::other)?];
+        if self.log()?.write_all_at(&filling, self.room).is_ok() {
+            self.room = room;
+        } else {
+            // There may be room for the record yet.
+            self.give_room_back();
+        }
+        Ok(())
+    }
+
+    fn give_room_back(&mut self) {
+        if let Some(log) = &self.log {
+            let _ = log.set_len(self.offset);
+        }
+        self.room = self.offset;
     }
 
     /// Sees whether the disk would take so many bytes, and leaves the log as it was.
@@ -148,8 +186,9 @@ impl Disk {
     /// When it would not.
     pub fn probe(&mut self, bytes: usize) -> io::Result<()> {
         let log = self.log()?;
-        let tried = log.write_all_at(&vec![0; bytes], self.offset).and_then(|()| log.sync_data());
+        let tried = log.write_all_at(&vec![record::ROOM; bytes], self.offset).and_then(|()| log.sync_data());
         let cleared = log.set_len(self.offset);
+        self.room = self.offset;
         tried.and(cleared)
     }
 
@@ -174,10 +213,17 @@ impl Disk {
     pub fn rotate(&mut self, state: &State) -> io::Result<Snapshot> {
         // An empty one will do: while the disk is full, this is tried every second.
         if self.log.is_none() || self.offset > HEADER_BYTES as u64 {
+            self.give_room_back();
             self.begin_log()?;
         }
         let (dir, damaged) = (self.dir.clone(), Arc::clone(&self.damaged));
         Ok(Snapshot { dir, number: self.number, groups: groups(state), damaged })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.give_room_back();
     }
 }
 

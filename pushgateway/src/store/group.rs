@@ -138,21 +138,23 @@ impl Family {
 impl Series {
     /// Takes printed labels, without braces, and a number.
     #[must_use]
-    pub fn number(labels: String, value: f64) -> Self {
-        let (mut text, length) = (labels, 0);
-        let labels = text.len();
-        text.reserve_exact(24 + length);
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "}} {}", Number(value));
-        Self { labels: u32::try_from(labels).unwrap_or(u32::MAX), text: text.into(), distribution: None }
+    pub fn number(mut labels: String, value: f64) -> Self {
+        Self::number_behind(&mut labels, value)
     }
 
-    /// Takes printed labels and a value of any kind.
+    fn number_behind(text: &mut String, value: f64) -> Self {
+        let labels = text.len();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "}} {}", Number(value));
+        Self { labels: u32::try_from(labels).unwrap_or(u32::MAX), text: text.as_str().into(), distribution: None }
+    }
+
+    /// Takes printed labels and a value of any kind. What is in `labels` afterwards is of no use: it is for the next ones.
     #[must_use]
-    pub fn new(labels: String, value: &Value) -> Self {
+    pub fn new(labels: &mut String, value: &Value) -> Self {
         match value {
-            Value::Number(number) => Self::number(labels, number.0),
-            other => Self::distribution(labels, other.clone()),
+            Value::Number(number) => Self::number_behind(labels, number.0),
+            other => Self::distribution(labels.clone(), other.clone()),
         }
     }
 

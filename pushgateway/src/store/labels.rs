@@ -5,16 +5,22 @@ use std::borrow::Cow;
 /// Writes labels, which stand in the order of their names.
 pub fn print<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> String {
     let mut text = String::with_capacity(64);
+    print_to(&mut text, pairs);
+    text
+}
+
+/// Writes labels as [`print()`] does, in the place of what `text` held.
+pub fn print_to<N: AsRef<str>, V: AsRef<str>>(text: &mut String, pairs: impl IntoIterator<Item = (N, V)>) {
+    text.clear();
     for (name, value) in pairs {
         if !text.is_empty() {
             text.push(',');
         }
         text.push_str(name.as_ref());
         text.push_str("=\"");
-        escape(value.as_ref(), &mut text);
+        escape(value.as_ref(), text);
         text.push('"');
     }
-    text
 }
 
 /// Writes a label's value as it stands between quotes.

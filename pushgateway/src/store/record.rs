@@ -18,6 +18,9 @@ pub const HEADER_BYTES: usize = 17;
 /// Bytes before what a record says.
 pub const FRAME_BYTES: usize = 8;
 
+/// What stands where records will stand. No zero: zeros are what is left where a medium lost what it had.
+pub const ROOM: u8 = 0xff;
+
 /// One change of the store.
 #[derive(Debug)]
 pub enum Record {
@@ -102,12 +105,13 @@ fn framed(kind: u8, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
     out[begin + 4..begin + FRAME_BYTES].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Reads the next record of a file; `None` at its end.
+/// Reads the next record of a file; `None` at its end, behind which there may be [`ROOM`].
 ///
 /// # Errors
 /// When it is not whole, and how.
 pub fn next(bytes: &mut &[u8]) -> Result<Option<Record>, Broken> {
-    if bytes.is_empty() {
+    // No record has the length with which this begins, so of all but the end four bytes are looked at here.
+    if bytes.iter().all(|byte| *byte == ROOM) {
         return Ok(None);
     }
     let (frame, rest) = bytes.split_first_chunk::<FRAME_BYTES>().ok_or(Broken::Torn)?;
@@ -115,9 +119,7 @@ pub fn next(bytes: &mut &[u8]) -> Result<Option<Record>, Broken> {
     let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
     let (content, rest) = rest.split_at_checked(length).ok_or(Broken::Torn)?;
     if crc32fast::hash(content) != u32::from_le_bytes([e, f, g, h]) {
-        // Zeros up to the end are a file that grew and was not filled before the power went.
-        let is_unwritten = bytes.iter().all(|byte| *byte == 0);
-        return Err(if is_unwritten { Broken::Torn } else { Broken::Checksum });
+        return Err(Broken::Checksum);
     }
     let record = read(content).map_err(|Unreadable| Broken::Content)?;
     *bytes = rest;

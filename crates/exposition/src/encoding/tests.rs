@@ -126,6 +126,21 @@ fn a_frame_to_be_skipped_is_skipped() {
 }
 
 #[test]
+fn a_long_page_comes_out_whole_and_is_refused_as_a_short_one_is() {
+    let page = page().repeat(KEPT_BYTES / page().len() + 2);
+    assert!(page.len() > KEPT_BYTES);
+    for encoding in ALL {
+        let body = encoded(encoding, &page);
+        let whole = decode(encoding, &body, page.len()).unwrap();
+        assert!(whole == page, "{encoding:?}");
+        let too_large = decode(encoding, &body, page.len() - 1);
+        assert!(matches!(too_large, Err(DecodeError::TooLarge(limit)) if limit == page.len() - 1), "{encoding:?}");
+        let cut_off = decode(encoding, &body[..body.len() - 1], page.len());
+        assert!(matches!(cut_off, Err(DecodeError::CutOff(_))), "{encoding:?}");
+    }
+}
+
+#[test]
 fn as_much_as_the_limit_comes_out_and_not_a_byte_more() {
     let page = page();
     for encoding in ALL {

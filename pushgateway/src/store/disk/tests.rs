@@ -12,7 +12,7 @@ fn key(number: usize) -> Arc<GroupKey> {
 /// Opens the directory.
 fn open(dir: &Path) -> (Disk, State, Found) {
     let mut state = State::new(Reserved::default());
-    let (disk, found) = Disk::open(dir, &mut state).unwrap();
+    let (disk, found) = Disk::open(dir, true, &mut state).unwrap();
     (disk, state, found)
 }
 
@@ -160,12 +160,99 @@ fn a_damaged_snapshot_is_read_as_far_as_it_goes_and_set_aside() {
     }
 }
 
+/// The only log of the directory with its room, as a kill leaves it, and where its records end.
+fn killed(dir: &Path, disk: &Disk) -> (Vec<u8>, usize) {
+    let bytes = fs::read(path_of(dir, "log-")).unwrap();
+    let end = usize::try_from(disk.log_bytes()).unwrap();
+    assert!(bytes.len() > end && bytes[end..].iter().all(|byte| *byte == record::ROOM));
+    (bytes, end)
+}
+
+/// What is read of a directory that has this log and nothing else.
+fn read(log: &[u8]) -> (Vec<String>, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("log-00000001"), log).unwrap();
+    let (_disk, state, found) = open(dir.path());
+    (content(&state), found.damaged.len())
+}
+
+#[test]
+fn room_for_records_is_no_damage_and_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut disk, mut state, _) = open(dir.path());
+    (0..5).for_each(|number| push(&mut disk, &mut state, number, number));
+    let (log, end) = killed(dir.path(), &disk);
+
+    assert_eq!(read(&log), (content(&state), 0));
+    assert_eq!(read(&log[..end + 1]), (content(&state), 0));
+
+    drop(disk);
+    assert_eq!(fs::read(path_of(dir.path(), "log-")).unwrap(), log[..end]);
+}
+
+#[test]
+fn what_was_lost_before_the_room_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut disk, mut state, _) = open(dir.path());
+    (0..5).for_each(|number| push(&mut disk, &mut state, number, number));
+    let (before, begin) = (content(&state), usize::try_from(disk.log_bytes()).unwrap());
+    push(&mut disk, &mut state, 5, 5);
+    let (log, end) = killed(dir.path(), &disk);
+
+    let with = |range: std::ops::Range<usize>, byte: u8| {
+        let mut log = log.clone();
+        log[range].fill(byte);
+        read(&log)
+    };
+
+    // The last record went: all of it, its beginning, its end; or its end was never written.
+    for (range, byte) in [(begin..end, 0), (begin..begin + 8, 0), (end - 9..end, 0), (end - 9..end, record::ROOM)] {
+        assert_eq!(with(range.clone(), byte), (before.clone(), 1), "{range:?} {byte}");
+    }
+    // Its beginning was never written, and the rest was.
+    assert_eq!(with(begin..begin + 16, record::ROOM), (before.clone(), 1));
+    // So was all that was to come.
+    assert_eq!(with(end..log.len(), 0), (content(&state), 1));
+}
+
+#[test]
+fn a_log_grows_into_its_room_and_beyond() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut disk, mut state, _) = open(dir.path());
+    while disk.log_bytes() < 2 * ROOM_BYTES {
+        let number = usize::try_from(disk.log_bytes()).unwrap();
+        push(&mut disk, &mut state, number % 7, number);
+    }
+    disk.probe(100).unwrap();
+    push(&mut disk, &mut state, 7, 7);
+    let (log, _) = killed(dir.path(), &disk);
+
+    assert_eq!(read(&log), (content(&state), 0));
+}
+
+#[test]
+fn room_is_made_behind_what_was_written_without_any() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut disk, mut state, _) = open(dir.path());
+    for number in 0..9 {
+        // As on a disk that is almost full, and is not any more.
+        disk.makes_room = number % 3 == 2;
+        push(&mut disk, &mut state, number, number);
+        if number % 3 == 0 {
+            disk.give_room_back();
+        }
+    }
+    let (log, _) = killed(dir.path(), &disk);
+
+    assert_eq!(read(&log), (content(&state), 0));
+}
+
 #[test]
 fn two_processes_do_not_share_a_directory() {
     let dir = tempfile::tempdir().unwrap();
     let (_disk, ..) = open(dir.path());
 
-    let error = Disk::open(dir.path(), &mut State::new(Reserved::default())).unwrap_err().to_string();
+    let error = Disk::open(dir.path(), true, &mut State::new(Reserved::default())).unwrap_err().to_string();
 
     assert!(error.starts_with("another process has the data directory"), "{error}");
 }
