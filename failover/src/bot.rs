@@ -1,0 +1,297 @@
+//! The supervisor's end of guard and bot.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tracing::{info, warn};
+
+use crate::clock;
+use crate::core::clock::Moment;
+use crate::core::event::Event;
+use crate::guard::{self, Containment, Guard};
+use crate::hooks::Hook;
+
+/// A guard that does not act on SIGKILL for its bot within this time is stopped or stuck, and is killed itself.
+const GUARD_PATIENCE: Duration = Duration::from_millis(100);
+
+/// What the supervisor wants of guard and bot.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Arm(Moment),
+    Start { epoch: u64 },
+    Terminate,
+    Kill,
+}
+
+/// What is run, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    pub command: Vec<OsString>,
+    pub containment: Containment,
+    pub prestart: bool,
+    pub site: String,
+    pub name: String,
+    pub acquire: Hook,
+    pub release: Hook,
+}
+
+/// Carries out orders, one bot after the other, until nobody can give any more.
+pub(crate) async fn keep(recipe: Recipe, mut orders: UnboundedReceiver<Order>, events: UnboundedSender<Event>) {
+    let hands = Hands::new(recipe.clone());
+    loop {
+        match one(&recipe, &hands, &mut orders, &events).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                warn!("cannot guard the bot: {error:#}");
+                if events.send(Event::BotGone { lived: None }).is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+}
+
+/// One guard and one bot. Returns whether there may be another.
+async fn one(
+    recipe: &Recipe,
+    hands: &Hands,
+    orders: &mut UnboundedReceiver<Order>,
+    events: &UnboundedSender<Event>,
+) -> anyhow::Result<bool> {
+    let mut guard = Watched::new(hands.spawn().await?, recipe)?;
+    let mut deadline = Moment::NEVER;
+    let mut started: Option<Moment> = None;
+    let mut ended: Option<&'static str> = None;
+    loop {
+        let kill_at = guard.kill_at;
+        tokio::select! {
+            order = orders.recv() => match order {
+                None => {
+                    guard.kill();
+                    return Ok(false);
+                }
+                Some(Order::Arm(at)) => {
+                    deadline = at;
+                    guard.say(&format!("arm {}", at.as_micros())).await;
+                }
+                Some(Order::Start { epoch }) => {
+                    if !recipe.acquire.run(epoch, deadline).await || clock::now() >= deadline {
+                        warn!("the bot is not started: its hook failed or took too long");
+                        let _ = events.send(Event::BotGone { lived: None });
+                        continue;
+                    }
+                    started = Some(clock::now());
+                    guard.epoch = epoch;
+                    guard.say(&format!("start {epoch}")).await;
+                }
+                Some(Order::Terminate) => {
+                    ended.get_or_insert("asked to end");
+                    guard.say("term").await;
+                }
+                Some(Order::Kill) => {
+                    ended = Some("killed");
+                    guard.say("kill").await;
+                    guard.kill_soon();
+                }
+            },
+            line = guard.lines.next_line() => match line {
+                Ok(Some(line)) => match line.split_once(' ') {
+                    Some(("init", pid)) => guard.watch_init(pid),
+                    Some(("gone", code)) => guard.code = code.parse().unwrap_or(-1),
+                    _ if line == "up" => { let _ = events.send(Event::BotUp); }
+                    _ => {}
+                },
+                _ => break,
+            },
+            () = sleep_until(kill_at) => guard.kill(),
+        }
+    }
+    guard.all_gone().await;
+    let Some(started) = started else {
+        // A guard without a bot, or with one that was only prepared.
+        match ended {
+            Some(_) => drop(events.send(Event::BotGone { lived: None })),
+            // Such as a prepared bot that did not wait: not again and again without a pause.
+            None => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+        return Ok(true);
+    };
+    let lived = clock::now() - started;
+    match ended {
+        Some(how) => info!("{} is gone ({how}) after {lived}", recipe.name),
+        None => warn!("{} ended by itself with code {} after {lived}", recipe.name, guard.code),
+    }
+    if ended == Some("asked to end") {
+        recipe.release.run(guard.epoch, deadline).await;
+    }
+    let lived = (guard.code != -1).then_some(lived);
+    Ok(events.send(Event::BotGone { lived }).is_ok())
+}
+
+/// A guard as the supervisor sees it.
+struct Watched {
+    child: Child,
+    ended: AsyncFd<OwnedFd>,
+    init: Option<AsyncFd<OwnedFd>>,
+    lines: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
+    control: tokio::net::unix::OwnedWriteHalf,
+    code: i32,
+    epoch: u64,
+    kill_at: Option<tokio::time::Instant>,
+}
+
+impl Watched {
+    fn new(spawned: Spawned, recipe: &Recipe) -> anyhow::Result<Self> {
+        let Spawned { mut child, control } = spawned;
+        for (from, is_error) in
+            [(child.stdout.take().map(OwnedFd::from), false), (child.stderr.take().map(OwnedFd::from), true)]
+        {
+            if let Some(from) = from {
+                let pipe = pipe::Receiver::from_owned_fd(from)?;
+                tokio::spawn(pass_on(pipe, recipe.name.clone(), is_error));
+            }
+        }
+        control.set_nonblocking(true)?;
+        let (read, write) = tokio::net::UnixStream::from_std(control)?.into_split();
+        let ended = clock::watched(pidfd_open(Pid::from_child(&child), PidfdFlags::NONBLOCK)?)?;
+        Ok(Self {
+            child,
+            ended,
+            init: None,
+            lines: BufReader::new(read).lines(),
+            control: write,
+            code: -1,
+            epoch: 0,
+            kill_at: None,
+        })
+    }
+
+    async fn say(&mut self, line: &str) {
+        // A guard that cannot take it is about to end, which we shall hear of.
+        let _ = self.control.write_all(format!("{line}\n").as_bytes()).await;
+    }
+
+    fn watch_init(&mut self, pid: &str) {
+        let handle =
+            pid.parse().ok().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok());
+        self.init = handle.and_then(|handle| clock::watched(handle).ok());
+    }
+
+    /// With the guard ends everything below it.
+    fn kill(&mut self) {
+        self.kill_at = None;
+        let _ = self.child.kill();
+    }
+
+    fn kill_soon(&mut self) {
+        self.kill_at = Some(tokio::time::Instant::now() + GUARD_PATIENCE);
+    }
+
+    /// Waits until guard and container have ended.
+    async fn all_gone(&mut self) {
+        self.kill_soon();
+        tokio::select! {
+            _ = self.ended.readable() => {}
+            () = sleep_until(self.kill_at) => {
+                let _ = self.child.kill();
+                let _ = self.ended.readable().await;
+            }
+        }
+        let _ = self.child.wait();
+        if let Some(init) = &self.init {
+            let _ = init.readable().await;
+        }
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Copies what the bot writes, line by line, with its name in front.
+async fn pass_on(from: impl AsyncRead + Unpin, name: String, is_error: bool) {
+    let mut lines = BufReader::new(from);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        line.extend_from_slice(format!("[{name}] ").as_bytes());
+        let head = line.len();
+        match tokio::io::AsyncReadExt::take(&mut lines, 64 * 1024).read_until(b'\n', &mut line).await {
+            Ok(count) if count > 0 => {}
+            _ => return,
+        }
+        if line.len() > head && line.last() != Some(&b'\n') {
+            line.push(b'\n');
+        }
+        // Nobody listens any more: the bot goes on all the same.
+        let _ = if is_error { io::stderr().write_all(&line) } else { io::stdout().write_all(&line) };
+    }
+}
+
+// --- the thread that starts guards ---
+
+struct Spawned {
+    child: Child,
+    control: UnixStream,
+}
+
+/// A thread that starts guards and never ends: PR_SET_PDEATHSIG speaks of the parent's thread, not of its process.
+struct Hands {
+    wanted: std::sync::mpsc::Sender<tokio::sync::oneshot::Sender<io::Result<Spawned>>>,
+}
+
+impl Hands {
+    fn new(recipe: Recipe) -> Self {
+        let (wanted, wishes) = std::sync::mpsc::channel::<tokio::sync::oneshot::Sender<_>>();
+        std::thread::spawn(move || {
+            while let Ok(wish) = wishes.recv() {
+                let _ = wish.send(spawn(&recipe));
+            }
+            // The guards must not end before the process does, or a stop would be a kill.
+            loop {
+                std::thread::park();
+            }
+        });
+        Self { wanted }
+    }
+
+    async fn spawn(&self) -> anyhow::Result<Spawned> {
+        let (wish, spawned) = tokio::sync::oneshot::channel();
+        self.wanted.send(wish)?;
+        Ok(spawned.await??)
+    }
+}
+
+fn spawn(recipe: &Recipe) -> io::Result<Spawned> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg0(guard::BELOW)
+        .args(Guard::arguments(recipe.containment, recipe.prestart, &recipe.command))
+        .env("SITE_ID", &recipe.site)
+        // What only the supervisor is to be told.
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("WATCHDOG_USEC")
+        // Signals for the supervisor's group are not for the bot: it is asked to end when its turn comes.
+        .process_group(0)
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command.spawn()?;
+    Ok(Spawned { child, control: ours })
+}
