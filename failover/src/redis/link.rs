@@ -32,7 +32,7 @@ pub struct Link {
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// Redis, or the way to it.
-    #[error("{0}")]
+    #[error(transparent)]
     Redis(#[from] redis::RedisError),
     /// Nothing came in time.
     #[error("no answer within {0:?}")]
@@ -142,9 +142,12 @@ impl Link {
 
 /// A client for `place`; small packets leave at once, and a silent peer is noticed.
 fn client(place: &Place, request: Duration) -> anyhow::Result<Client> {
+    // The system counts these in whole seconds, and refuses zero.
+    let second = Duration::from_secs(1);
+    let keepalive = TcpKeepalive::new().with_time((request * 2).max(second)).with_interval(request.max(second));
     let tcp = TcpSettings::default()
         .set_nodelay(true)
-        .set_keepalive(TcpKeepalive::new().with_time(request * 2).with_interval(request))
+        .set_keepalive(keepalive)
         .set_user_timeout(request * 2);
     let mut login = RedisConnectionInfo::default().set_db(place.db.into()).set_skip_set_lib_name();
     if let Some(user) = &place.user {
