@@ -1,25 +1,27 @@
 //! The supervisor's end of guard and bot.
 
+mod hands;
+
 use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::clock;
 use crate::core::clock::Moment;
 use crate::core::event::Event;
-use crate::guard::{self, Containment, Guard};
+use crate::guard::Containment;
 use crate::hooks::Hook;
+
+use hands::{Hands, Spawned, pass_on};
 
 /// A guard that does not act on SIGKILL for its bot within this time is stopped or stuck, and is killed itself.
 const GUARD_PATIENCE: Duration = Duration::from_millis(100);
@@ -74,6 +76,8 @@ async fn one(
     let mut deadline = Moment::NEVER;
     let mut started: Option<Moment> = None;
     let mut ended: Option<&'static str> = None;
+    // The acquire hook at work, and the epoch of the bot that waits for it. It runs beside us: no order waits for a hook.
+    let mut hook: Option<(u64, JoinHandle<bool>)> = None;
     loop {
         let kill_at = guard.kill_at;
         tokio::select! {
@@ -87,25 +91,32 @@ async fn one(
                     guard.say(&format!("arm {}", at.as_micros())).await;
                 }
                 Some(Order::Start { epoch }) => {
-                    if !recipe.acquire.run(epoch, deadline).await || clock::now() >= deadline {
-                        warn!("the bot is not started: its hook failed or took too long");
-                        let _ = events.send(Event::BotGone { lived: None });
-                        continue;
-                    }
-                    started = Some(clock::now());
-                    guard.epoch = epoch;
-                    guard.say(&format!("start {epoch}")).await;
+                    let acquire = recipe.acquire.clone();
+                    hook = Some((epoch, tokio::spawn(async move { acquire.run(epoch, deadline).await })));
                 }
                 Some(Order::Terminate) => {
                     ended.get_or_insert("asked to end");
+                    give_up(&mut hook);
                     guard.say("term").await;
                 }
                 Some(Order::Kill) => {
                     ended = Some("killed");
+                    give_up(&mut hook);
                     guard.say("kill").await;
                     guard.kill_soon();
                 }
             },
+            (epoch, well) = outcome(&mut hook) => {
+                hook = None;
+                if !well || clock::now() >= deadline {
+                    warn!("the bot is not started: its hook failed or took too long");
+                    let _ = events.send(Event::BotGone { lived: None });
+                    continue;
+                }
+                started = Some(clock::now());
+                guard.epoch = epoch;
+                guard.say(&format!("start {epoch}")).await;
+            }
             line = guard.lines.next_line() => match line {
                 Ok(Some(line)) => match line.split_once(' ') {
                     Some(("init", pid)) => guard.watch_init(pid),
@@ -118,11 +129,15 @@ async fn one(
             () = sleep_until(kill_at) => guard.kill(),
         }
     }
+    let prepared = hook.is_some();
+    give_up(&mut hook);
     guard.all_gone().await;
     let Some(started) = started else {
         // A guard without a bot, or with one that was only prepared.
         match ended {
             Some(_) => drop(events.send(Event::BotGone { lived: None })),
+            // The guard ended while the hook was at work.
+            None if prepared => drop(events.send(Event::BotGone { lived: None })),
             // Such as a prepared bot that did not wait: not again and again without a pause.
             None => tokio::time::sleep(Duration::from_secs(1)).await,
         }
@@ -138,6 +153,21 @@ async fn one(
     }
     let lived = (guard.code != -1).then_some(lived);
     Ok(events.send(Event::BotGone { lived }).is_ok())
+}
+
+/// Waits for the hook, if one is at work.
+async fn outcome(hook: &mut Option<(u64, JoinHandle<bool>)>) -> (u64, bool) {
+    match hook {
+        Some((epoch, work)) => (*epoch, work.await.unwrap_or(false)),
+        None => std::future::pending().await,
+    }
+}
+
+/// Kills a hook whose bot shall not start any more.
+fn give_up(hook: &mut Option<(u64, JoinHandle<bool>)>) {
+    if let Some((_, work)) = hook.take() {
+        work.abort();
+    }
 }
 
 /// A guard as the supervisor sees it.
@@ -221,77 +251,4 @@ async fn sleep_until(at: Option<tokio::time::Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Copies what the bot writes, line by line, with its name in front.
-async fn pass_on(from: impl AsyncRead + Unpin, name: String, is_error: bool) {
-    let mut lines = BufReader::new(from);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        line.extend_from_slice(format!("[{name}] ").as_bytes());
-        let head = line.len();
-        match tokio::io::AsyncReadExt::take(&mut lines, 64 * 1024).read_until(b'\n', &mut line).await {
-            Ok(count) if count > 0 => {}
-            _ => return,
-        }
-        if line.len() > head && line.last() != Some(&b'\n') {
-            line.push(b'\n');
-        }
-        // Nobody listens any more: the bot goes on all the same.
-        let _ = if is_error { io::stderr().write_all(&line) } else { io::stdout().write_all(&line) };
-    }
-}
-
-// --- the thread that starts guards ---
-
-struct Spawned {
-    child: Child,
-    control: UnixStream,
-}
-
-/// A thread that starts guards and never ends: PR_SET_PDEATHSIG speaks of the parent's thread, not of its process.
-struct Hands {
-    wanted: std::sync::mpsc::Sender<tokio::sync::oneshot::Sender<io::Result<Spawned>>>,
-}
-
-impl Hands {
-    fn new(recipe: Recipe) -> Self {
-        let (wanted, wishes) = std::sync::mpsc::channel::<tokio::sync::oneshot::Sender<_>>();
-        std::thread::spawn(move || {
-            while let Ok(wish) = wishes.recv() {
-                let _ = wish.send(spawn(&recipe));
-            }
-            // The guards must not end before the process does, or a stop would be a kill.
-            loop {
-                std::thread::park();
-            }
-        });
-        Self { wanted }
-    }
-
-    async fn spawn(&self) -> anyhow::Result<Spawned> {
-        let (wish, spawned) = tokio::sync::oneshot::channel();
-        self.wanted.send(wish)?;
-        Ok(spawned.await??)
-    }
-}
-
-fn spawn(recipe: &Recipe) -> io::Result<Spawned> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let mut command = Command::new("/proc/self/exe");
-    command
-        .arg0(guard::BELOW)
-        .args(Guard::arguments(recipe.containment, recipe.prestart, &recipe.command))
-        .env("SITE_ID", &recipe.site)
-        // What only the supervisor is to be told.
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("WATCHDOG_USEC")
-        // Signals for the supervisor's group are not for the bot: it is asked to end when its turn comes.
-        .process_group(0)
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let child = command.spawn()?;
-    Ok(Spawned { child, control: ours })
 }

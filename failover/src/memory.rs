@@ -43,6 +43,11 @@ impl Memory {
         Ok(Self { path: path.to_owned(), _lock: lock_file, kept })
     }
 
+    /// A file beside the state file, for what else must be kept.
+    pub fn beside(&self, extension: &str) -> PathBuf {
+        self.path.with_extension(extension)
+    }
+
     pub fn epoch(&self) -> u64 {
         self.kept.epoch
     }

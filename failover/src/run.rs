@@ -1,7 +1,9 @@
 //! The supervisor: the core, with a clock, a Redis and a bot.
 
+mod place;
+mod tell;
+
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,8 +19,8 @@ use crate::bot::{self, Order, Recipe};
 use crate::clock::{self, Timer};
 use crate::config::{Config, Sites};
 use crate::core::clock::Moment;
-use crate::core::event::{Action, Event, Leave, Loss, Notice};
-use crate::core::record::{Request, Site};
+use crate::core::event::{Action, Event};
+use crate::core::record::Request;
 use crate::core::rules::Rules;
 use crate::core::timing::Timing;
 use crate::core::{Budget, Core, Setup};
@@ -57,17 +59,18 @@ impl Failover {
         let sites = config.sites()?;
         let timing = config.timing()?;
         let link = Link::new(&config, &sites)?;
-        let memory = Memory::open(&state_file(&config, &sites))?;
+        let memory = Memory::open(&place::state_file(&config, &sites))?;
         let mut registry = Registry::default();
         let metrics = Metrics::register(registry.sub_registry_with_prefix("noroshi_failover"));
         let listener = listen::bind(config.listen, "the side-car").await?;
+        info!("the side-car listens on {}", listener.local_addr()?);
         let setup = Setup {
             site: sites.me(),
             sites: sites.names().len(),
             timing,
             budget: Budget { hourly: config.budget.hourly, daily: config.budget.daily },
             epoch: memory.epoch(),
-            seed: random()?,
+            seed: place::random()?,
             rules: Rules::WHOLE,
         };
         let hook = |name, command: &[String]| Hook {
@@ -117,7 +120,7 @@ impl Failover {
         let mut helpers = JoinSet::new();
         helpers.spawn(hints(link.clone(), hint));
         helpers.spawn(bot::keep(recipe.clone(), order_queue, sender.clone()));
-        let teller = tokio::spawn(notify::tell(config.notify.url.clone(), config.notify_token()?, note_queue));
+        let teller = tokio::spawn(notify::tell(config.notify.url.clone(), config.notify_token()?, memory.beside("notes"), note_queue));
         let closing = CancellationToken::new();
         let sidecar = Sidecar { listener, board: board.clone(), registry, events: sender.clone() };
         let sidecar = tokio::spawn(sidecar.run(closing.clone()));
@@ -335,81 +338,6 @@ impl Supervisor {
             }
         }
     }
-
-    fn tell(&mut self, notice: Notice) {
-        let name = |site: Option<Site>| site.map(|site| self.sites.name(site).to_owned());
-        let bot = self.recipe.name.clone();
-        match notice {
-            Notice::Leads { epoch, from, why } => {
-                self.metrics.changes.inc();
-                let (me, from) = (self.sites.my_name().to_owned(), name(from).filter(|from| from != "?"));
-                let language = self.config.notify.language;
-                let gap = clock::now() - self.gap_since;
-                info!(
-                    failover.epoch = epoch,
-                    "{me} leads under epoch {epoch}: {}",
-                    crate::language::Language::En.why(why, from.as_deref())
-                );
-                if from.as_deref() == Some(&*me) {
-                    return; // Where it was before: nothing for people.
-                }
-                let mut fields = Vec::new();
-                if let Some(from) = &from {
-                    fields.push((language.field("from").to_owned(), from.clone()));
-                }
-                fields.push((language.field("to").to_owned(), me.clone()));
-                fields.push((language.field("epoch").to_owned(), epoch.to_string()));
-                if self.had_leader {
-                    fields.push((language.field("gap").to_owned(), gap.to_string()));
-                }
-                let (title, text) = (language.title(&bot, &me), language.why(why, from.as_deref()));
-                let key = format!("failover:{}:{epoch}", self.config.namespace);
-                let _ = self.notes.send(Note { level: "warning", title, text, fields, key });
-            }
-            Notice::Leaves { to, why } => {
-                let to = name(to).unwrap_or_else(|| "whoever is first".to_owned());
-                let why = match why {
-                    Leave::Preferred => "a better site is back",
-                    Leave::Stopping => "this supervisor was asked to end",
-                    Leave::SteppedDown => "an operator asked for it",
-                    Leave::FailedStarts => "it cannot be started here",
-                    Leave::LeaseAtRisk => "Redis does not answer and the lease runs out",
-                };
-                info!("{bot} is given to {to}: {why}");
-            }
-            Notice::Lost(loss) => {
-                self.metrics.lost.inc();
-                let epoch = self.core.highest_epoch();
-                let why = match loss {
-                    Loss::LeaseOver => "the lease is over",
-                    Loss::OtherHolder => "another holder was seen",
-                    Loss::OldClient => "a client of the plain lock holds it",
-                };
-                warn!("the lease is lost: {why}");
-                let hook = Hook {
-                    name: "lost",
-                    command: self.config.hooks.lost.clone(),
-                    timeout: self.config.hooks.timeout,
-                    site: self.sites.my_name().to_owned(),
-                };
-                tokio::spawn(async move { hook.run(epoch, Moment::NEVER).await });
-            }
-            Notice::Restarts(pause) => warn!("{bot} is started again in {pause}"),
-            Notice::GaveUp => error!("{bot} cannot be kept running here, another site shall have it"),
-            Notice::RedisRestarted => warn!("Redis was restarted"),
-            Notice::Duplicate => error!(
-                "another supervisor says that it is site {}: give each its own SITE_ID; neither can do harm meanwhile",
-                self.sites.my_name()
-            ),
-            Notice::DuplicateGone => info!("no other supervisor uses our site's name any more"),
-            Notice::OldClient => warn!(
-                "{} is held by a client of the plain lock: no bot of ours starts while it is; stop that client to finish the move",
-                self.link.keys().leader()
-            ),
-            Notice::NoSuccessor => warn!("nobody is ready to take the bot over, so it stays"),
-            Notice::OfferLapsed(site) => warn!("{} was offered the bot and did not answer", self.sites.name(site)),
-        }
-    }
 }
 
 async fn sleep_until(at: Option<tokio::time::Instant>) {
@@ -417,33 +345,4 @@ async fn sleep_until(at: Option<tokio::time::Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// The file of a site: of root below /var/lib, of others in their own home.
-fn state_file(config: &Config, sites: &Sites) -> PathBuf {
-    if let Some(path) = &config.state {
-        return path.clone();
-    }
-    let name = format!("failover-{}-{}.json", config.namespace.replace(':', "_"), sites.my_name());
-    let own = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-    let home = || {
-        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
-        state.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))
-    };
-    let directory = own.unwrap_or_else(|| {
-        if rustix::process::geteuid().is_root() {
-            return PathBuf::from("/var/lib/noroshi");
-        }
-        home().unwrap_or_else(std::env::temp_dir).join("noroshi")
-    });
-    directory.join(name)
-}
-
-/// A number that no other supervisor has.
-fn random() -> anyhow::Result<u64> {
-    use ring::rand::SecureRandom as _;
-    let mut bytes = [0; 8];
-    let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| anyhow::anyhow!("the system has no randomness"))?;
-    Ok(u64::from_ne_bytes(bytes) | 1)
 }
