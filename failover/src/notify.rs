@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(next.waiting[0].key, "failover:a:6", "the oldest are dropped first");
         next.told();
         assert_eq!(Spool::open(file.clone()).waiting[0].key, "failover:a:7");
-        std::fs::write(&file, "{broken").unwrap();
+        fs::write(&file, "{broken").unwrap();
         assert!(Spool::open(file).waiting.is_empty());
     }
 }

@@ -30,7 +30,11 @@ pub struct Door {
 
 impl Door {
     pub fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::open_on("127.0.0.1")
+    }
+
+    pub fn open_on(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let book = Arc::<(Mutex<Book>, Condvar)>::default();
         let shared = book.clone();
@@ -70,6 +74,11 @@ impl Door {
     #[track_caller]
     pub fn open_at(&self, site: &str, after: Instant) -> Session {
         self.wait(&format!("a session of {site}"), |s| s.site == site && s.begin >= after && s.end.is_none())
+    }
+
+    /// How often a bot logged in while another was.
+    pub fn overlaps(&self) -> usize {
+        self.book.0.lock().unwrap().overlaps.len()
     }
 
     /// What must never be.

@@ -1,16 +1,15 @@
-//! A real Redis.
+//! A real Redis, on a socket file of its own: no port could be taken from under it.
 
-use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{PATIENCE, free_port, local};
+use super::PATIENCE;
 
 pub struct Redis {
     directory: PathBuf,
-    port: u16,
     more: Vec<String>,
     process: Child,
 }
@@ -22,18 +21,17 @@ impl Redis {
 
     pub fn with(directory: &Path, more: &[&str]) -> Self {
         let more: Vec<String> = more.iter().map(|option| (*option).to_owned()).collect();
-        let port = free_port();
-        let process = spawn(directory, port, &more);
-        Self { directory: directory.to_owned(), port, more, process }
+        let process = spawn(directory, &more);
+        Self { directory: directory.to_owned(), more, process }
     }
 
-    pub fn address(&self) -> SocketAddr {
-        local(self.port)
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("redis.sock")
     }
 
     /// `redis-cli` with these arguments; returns what it prints.
     pub fn cli(&self, arguments: &[&str]) -> String {
-        let output = Command::new("redis-cli").arg("-p").arg(self.port.to_string()).args(arguments).output().unwrap();
+        let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -41,17 +39,18 @@ impl Redis {
     pub fn die_and_come_back_empty(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = spawn(&self.directory, self.port, &self.more);
+        self.process = spawn(&self.directory, &self.more);
     }
 }
 
-fn spawn(directory: &Path, port: u16, more: &[String]) -> Child {
+fn spawn(directory: &Path, more: &[String]) -> Child {
+    let socket = directory.join("redis.sock");
     let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--save", "", "--port"]).arg(port.to_string());
+    command.args(["--port", "0", "--save", "", "--unixsocket"]).arg(&socket);
     command.arg("--dir").arg(directory).args(more).stdout(Stdio::null());
     let process = command.spawn().expect("redis-server is missing; run scripts/install-test-deps");
     let until = Instant::now() + PATIENCE;
-    while TcpStream::connect(local(port)).is_err() {
+    while UnixStream::connect(&socket).is_err() {
         assert!(Instant::now() < until, "redis-server does not listen");
         thread::sleep(Duration::from_millis(20));
     }

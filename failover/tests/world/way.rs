@@ -1,8 +1,10 @@
-//! A way to Redis that can be cut: bytes stop, connections stay, and new ones are taken but lead nowhere, as in a network
-//! that has lost its middle.
+//! A way to Redis that can be cut, in one direction or both: bytes stop, connections stay, and new ones are taken but lead
+//! nowhere, as in a network that has lost its middle.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,25 +13,28 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Way {
     address: SocketAddr,
-    cut: Arc<AtomicBool>,
+    /// No request arrives.
+    requests: Arc<AtomicBool>,
+    /// No answer arrives.
+    answers: Arc<AtomicBool>,
 }
 
 impl Way {
-    pub fn to(target: SocketAddr) -> Self {
+    pub fn to(target: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let way = Self { address: listener.local_addr().unwrap(), cut: Arc::default() };
-        let cut = way.cut.clone();
+        let way =
+            Self { address: listener.local_addr().unwrap(), requests: Arc::default(), answers: Arc::default() };
+        let shared = way.clone();
         thread::spawn(move || {
             for near in listener.incoming() {
                 let near = near.unwrap();
-                let Ok(far) = TcpStream::connect(target) else { continue };
-                for stream in [&near, &far] {
-                    stream.set_nodelay(true).unwrap();
-                }
+                let Ok(far) = UnixStream::connect(&target) else { continue };
+                near.set_nodelay(true).unwrap();
                 let (near2, far2) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-                let (cut1, cut2) = (cut.clone(), cut.clone());
-                thread::spawn(move || carry(near, far, &cut1));
-                thread::spawn(move || carry(far2, near2, &cut2));
+                let (requests, answers) = (shared.requests.clone(), shared.answers.clone());
+                let (ends, ends2) = ((near.try_clone().unwrap(), far.try_clone().unwrap()), (near2.try_clone().unwrap(), far2.try_clone().unwrap()));
+                thread::spawn(move || carry(near, far, &requests, &ends));
+                thread::spawn(move || carry(far2, near2, &answers, &ends2));
             }
         });
         way
@@ -40,15 +45,25 @@ impl Way {
     }
 
     pub fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
+        self.cut_requests();
+        self.cut_answers();
+    }
+
+    pub fn cut_requests(&self) {
+        self.requests.store(true, Ordering::SeqCst);
+    }
+
+    pub fn cut_answers(&self) {
+        self.answers.store(true, Ordering::SeqCst);
     }
 
     pub fn mend(&self) {
-        self.cut.store(false, Ordering::SeqCst);
+        self.requests.store(false, Ordering::SeqCst);
+        self.answers.store(false, Ordering::SeqCst);
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
+fn carry(mut from: impl Read, mut to: impl Write, cut: &AtomicBool, ends: &(TcpStream, UnixStream)) {
     let mut buffer = [0; 16 * 1024];
     loop {
         let read = from.read(&mut buffer).unwrap_or(0);
@@ -56,7 +71,8 @@ fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
             thread::sleep(Duration::from_millis(5)); // Held, and delivered late: the worse case.
         }
         if read == 0 || to.write_all(&buffer[..read]).is_err() {
-            let _ = to.shutdown(std::net::Shutdown::Both);
+            let _ = ends.0.shutdown(Shutdown::Both);
+            let _ = ends.1.shutdown(Shutdown::Both);
             return;
         }
     }
