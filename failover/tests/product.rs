@@ -56,21 +56,18 @@ fn a_planned_stop_hands_over_at_once() {
 }
 
 #[test]
-fn a_site_that_is_cut_off_stops_its_bot_before_the_other_starts() {
-    cut_off(Way::cut);
+fn a_site_that_is_cut_off_one_way_or_both_stops_its_bot_before_the_other_starts() {
+    // At the same time, because most of it is waiting.
+    thread::scope(|scope| {
+        scope.spawn(|| cut_off(Way::cut, TTL));
+        scope.spawn(|| cut_off(Way::cut_requests, TTL));
+        // Its renewals still arrive, up to its lease's end, and its heartbeat for ever: it is offered the bot before the other
+        // site starts one, which takes five seconds to come to nothing.
+        scope.spawn(|| cut_off(Way::cut_answers, TTL * 2 + Duration::from_secs(5)));
+    });
 }
 
-#[test]
-fn a_site_whose_requests_are_lost_stops_its_bot_before_the_other_starts() {
-    cut_off(Way::cut_requests);
-}
-
-#[test]
-fn a_site_that_gets_no_answers_stops_its_bot_before_the_other_starts() {
-    cut_off(Way::cut_answers);
-}
-
-fn cut_off(how: impl Fn(&Way)) {
+fn cut_off(how: impl Fn(&Way), within: Duration) {
     let world = World::start();
     let xserver = world.site("xserver", "");
     world.door.open_at("xserver", Instant::now() - SLACK);
@@ -80,14 +77,22 @@ fn cut_off(how: impl Fn(&Way)) {
     let cut = Instant::now();
     how(xserver.way());
     let second = world.door.open_at("oci", cut);
-    assert!(second.begin - cut < TTL + SLACK, "took over after {:?}", second.begin - cut);
+    assert!(second.begin - cut < within + SLACK, "took over after {:?}", second.begin - cut);
     xserver.way().mend();
     world.door.open_at("xserver", cut);
     world.door.no_overlap();
 }
 
 #[test]
-fn a_supervisor_that_is_stopped_is_no_danger_because_the_guard_is_not() {
+fn what_is_stopped_is_no_danger_while_the_other_half_is_not() {
+    thread::scope(|scope| {
+        scope.spawn(a_stopped_supervisor_is_no_danger_because_the_guard_is_not);
+        scope.spawn(a_stopped_guard_is_no_danger_because_the_supervisor_is_not);
+        scope.spawn(both_stopped_end_their_bot_as_soon_as_they_wake);
+    });
+}
+
+fn a_stopped_supervisor_is_no_danger_because_the_guard_is_not() {
     let world = World::start();
     let xserver = world.site("xserver", "");
     world.door.open_at("xserver", Instant::now() - SLACK);
@@ -102,8 +107,7 @@ fn a_supervisor_that_is_stopped_is_no_danger_because_the_guard_is_not() {
     world.door.no_overlap();
 }
 
-#[test]
-fn a_guard_that_is_stopped_is_no_danger_because_the_supervisor_is_not() {
+fn a_stopped_guard_is_no_danger_because_the_supervisor_is_not() {
     let world = World::start();
     let xserver = world.site("xserver", "");
     world.door.open_at("xserver", Instant::now() - SLACK);
@@ -163,7 +167,10 @@ fn a_bot_that_ends_is_started_again_and_its_children_do_not_stay() {
     let second = world.door.wait("a second session", |s| s.begin > first.begin);
     assert_eq!(second.epoch, first.epoch, "one lease, two starts");
     for pid in below {
-        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "{pid} outlived its guard");
+        // One that is only not reaped yet, which is for the machine's own init to do, runs no more.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        assert!(state.is_none_or(|state| "ZX".contains(state)), "{pid} outlived its guard: {stat}");
     }
     world.door.no_overlap();
 }
@@ -229,10 +236,9 @@ fn the_shipped_rights_are_enough_and_not_more() {
     }
 }
 
-/// Outside what is promised (docs/failover.md): nobody is left who could kill the bot in time. What is left is that its end
-/// comes with the first thing that either of them learns.
-#[test]
-fn supervisor_and_guard_stopped_together_end_their_bot_as_soon_as_they_wake() {
+// Outside what is promised (docs/failover.md): nobody is left who could kill the bot in time. What is left is that its end
+// comes with the first thing that either of them learns.
+fn both_stopped_end_their_bot_as_soon_as_they_wake() {
     let world = World::start();
     let xserver = world.site("xserver", "");
     let first = world.door.open_at("xserver", Instant::now() - SLACK);
