@@ -19,6 +19,7 @@ use crate::clock;
 use crate::core::clock::Moment;
 use crate::core::event::Event;
 use crate::guard::Containment;
+use crate::guard::cage::Cage;
 use crate::hooks::Hook;
 
 use hands::{Hands, Spawned, pass_on};
@@ -120,6 +121,7 @@ async fn one(
             line = guard.lines.next_line() => match line {
                 Ok(Some(line)) => match line.split_once(' ') {
                     Some(("init", pid)) => guard.watch_init(pid),
+                    Some(("cage", path)) => guard.cage = Some(Cage::at(path)),
                     Some(("gone", code)) => guard.code = code.parse().unwrap_or(-1),
                     _ if line == "up" => { let _ = events.send(Event::BotUp); }
                     _ => {}
@@ -175,6 +177,8 @@ struct Watched {
     child: Child,
     ended: AsyncFd<OwnedFd>,
     init: Option<AsyncFd<OwnedFd>>,
+    /// Where the bot is held in a cgroup.
+    cage: Option<Cage>,
     lines: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
     control: tokio::net::unix::OwnedWriteHalf,
     code: i32,
@@ -200,6 +204,7 @@ impl Watched {
             child,
             ended,
             init: None,
+            cage: None,
             lines: BufReader::new(read).lines(),
             control: write,
             code: -1,
@@ -242,6 +247,13 @@ impl Watched {
         let _ = self.child.wait();
         if let Some(init) = &self.init {
             let _ = init.readable().await;
+        }
+        if let Some(cage) = &self.cage {
+            while !cage.is_empty() {
+                cage.kill();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            cage.remove();
         }
     }
 }

@@ -30,6 +30,7 @@ pub async fn status(config: &Config, json: bool) -> anyhow::Result<String> {
     let sites = config.sites()?;
     let link = Link::new(config, &sites)?;
     let local = local_status(config).await;
+    let alive = config.timing()?.alive().to_duration().as_secs_f64();
     if json && let Some(local) = &local {
         return Ok(serde_json::to_string_pretty(local)? + "\n");
     }
@@ -78,8 +79,11 @@ pub async fn status(config: &Config, json: bool) -> anyhow::Result<String> {
         let stored = beat.and_then(|beat| Phase::ALL.get(usize::from(beat.phase))).map(|phase| phase.as_str());
         let state = stored.or(peer.and_then(|peer| peer.state.as_deref())).unwrap_or("-");
         let ready = beat.map(|beat| beat.ready).or(peer.and_then(|peer| peer.ready));
-        let ready = ready.map_or("-", |ready| if ready { "yes" } else { "no" });
         let age = peer.and_then(|peer| peer.heartbeat_age_seconds);
+        // What a silent site said last says nothing of it now.
+        let silent = age.is_some_and(|age| age > alive);
+        let (state, ready) = if silent { ("silent", Some(false)) } else { (state, ready) };
+        let ready = ready.map_or("-", |ready| if ready { "yes" } else { "no" });
         let age = age.map_or_else(
             || if beat.is_some() { "less than a TTL old" } else { "none" }.to_owned(),
             |age| format!("moved {age:.1} s ago"),

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::core::timing::{Pace, Timing, TimingError};
+use crate::guard::Containment;
 
 pub use parts::{Hooks, Limits, Notify, Probe};
 pub use place::{Place, PlaceError, Redis};
@@ -66,6 +67,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// Start the bot's process early; it must not log in before it reads `GO` on its standard input.
     pub prestart: bool,
+    /// How to hold the bot's processes together; none: the best that works here.
+    pub containment: Option<Containment>,
     /// How to tell that the bot hangs.
     pub probe: Probe,
     /// What to run when the lease comes and goes.
@@ -115,6 +118,7 @@ impl Default for Config {
             listen: (Ipv4Addr::LOCALHOST, 9098).into(),
             state: None,
             prestart: false,
+            containment: None,
             probe: Probe::default(),
             hooks: Hooks::default(),
             notify: Notify::default(),

@@ -12,6 +12,7 @@
 //! with threads can fork safely only to start another program.
 
 mod below;
+pub(crate) mod cage;
 mod contain;
 mod init;
 
@@ -31,8 +32,10 @@ use rustix::process::{
 use crate::clock;
 use crate::core::clock::Moment;
 
+use cage::Cage;
+
 pub use below::below;
-pub use contain::{Containment, probe as containment};
+pub use contain::{Containment, probe as containment, works};
 
 /// The name under which this binary starts itself anew.
 pub(crate) const BELOW: &str = "failover-below";
@@ -114,6 +117,7 @@ struct Inmate {
     init: Child,
     handle: OwnedFd,
     control: UnixStream,
+    cage: Option<Cage>,
 }
 
 impl Watch {
@@ -142,7 +146,7 @@ impl Watch {
                 && let Some(mut bot) = self.bot.take()
             {
                 let status = bot.init.wait()?;
-                contain::reap_strays();
+                bot.sweep();
                 return Ok(init::code(status));
             }
             if ready[0] {
@@ -207,12 +211,21 @@ impl Watch {
         if guard.prestart {
             command.arg("--prestart");
         }
+        let cage = match guard.containment {
+            Containment::Cgroup => Some(Cage::make(&format!("failover-{}", std::process::id()))?),
+            _ => None,
+        };
+        if let Some(cage) = &cage {
+            command.arg("--cage").arg(cage.path());
+            // Should we be killed, the supervisor empties it.
+            self.say(&format!("cage {}", cage.path().display()));
+        }
         command.arg("--").args(&guard.command).stdin(Stdio::from(OwnedFd::from(theirs)));
         let init = command.spawn()?;
         let pid = Pid::from_child(&init);
         let handle = pidfd_open(pid, PidfdFlags::empty())?;
         self.say(&format!("init {}", pid.as_raw_nonzero()));
-        self.bot = Some(Inmate { init, handle, control: ours });
+        self.bot = Some(Inmate { init, handle, control: ours, cage });
         Ok(())
     }
 
@@ -221,7 +234,7 @@ impl Watch {
         let Some(mut bot) = self.bot.take() else { return -1 };
         bot.kill();
         let code = bot.init.wait().map_or(-1, init::code);
-        contain::reap_strays();
+        bot.sweep();
         code
     }
 
@@ -233,5 +246,19 @@ impl Watch {
 impl Inmate {
     fn kill(&self) {
         let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        if let Some(cage) = &self.cage {
+            cage.kill();
+        }
+    }
+
+    /// Ends what init has left behind.
+    fn sweep(&self) {
+        if let Some(cage) = &self.cage {
+            cage.kill();
+        }
+        contain::reap_strays();
+        if let Some(cage) = &self.cage {
+            cage.end();
+        }
     }
 }

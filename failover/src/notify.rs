@@ -154,7 +154,12 @@ mod tests {
     use super::*;
 
     fn note(epoch: usize) -> Note {
-        Note::new("t".to_owned(), "x".to_owned(), vec![("to".to_owned(), "oci".to_owned())], format!("failover:a:{epoch}"))
+        Note::new(
+            "t".to_owned(),
+            "x".to_owned(),
+            vec![("to".to_owned(), "oci".to_owned())],
+            format!("failover:a:{epoch}"),
+        )
     }
 
     #[test]

@@ -79,7 +79,13 @@ impl Failover {
             timeout: config.hooks.timeout,
             site: sites.my_name().to_owned(),
         };
-        let containment = tokio::task::spawn_blocking(guard::containment).await?;
+        let wanted = config.containment;
+        let containment = tokio::task::spawn_blocking(move || match wanted {
+            Some(wanted) => guard::works(wanted).then_some(wanted),
+            None => Some(guard::containment()),
+        });
+        let containment =
+            containment.await?.context("failover.containment asks for what this machine does not allow")?;
         let recipe = Recipe {
             command,
             containment,
@@ -120,7 +126,12 @@ impl Failover {
         let mut helpers = JoinSet::new();
         helpers.spawn(hints(link.clone(), hint));
         helpers.spawn(bot::keep(recipe.clone(), order_queue, sender.clone()));
-        let teller = tokio::spawn(notify::tell(config.notify.url.clone(), config.notify_token()?, memory.beside("notes"), note_queue));
+        let teller = tokio::spawn(notify::tell(
+            config.notify.url.clone(),
+            config.notify_token()?,
+            memory.beside("notes"),
+            note_queue,
+        ));
         let closing = CancellationToken::new();
         let sidecar = Sidecar { listener, board: board.clone(), registry, events: sender.clone() };
         let sidecar = tokio::spawn(sidecar.run(closing.clone()));

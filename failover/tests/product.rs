@@ -157,8 +157,16 @@ fn a_client_of_the_plain_lock_is_respected() {
 
 #[test]
 fn a_bot_that_ends_is_started_again_and_its_children_do_not_stay() {
+    thread::scope(|scope| {
+        for containment in ["namespace", "cgroup"] {
+            scope.spawn(move || a_killed_guard_leaves_nothing(containment));
+        }
+    });
+}
+
+fn a_killed_guard_leaves_nothing(containment: &str) {
     let world = World::start();
-    let xserver = world.site("xserver", "");
+    let xserver = world.site("xserver", &format!("  containment: {containment}\n"));
     let first = world.door.open_at("xserver", Instant::now() - SLACK);
     // Everything of the bot holds its session open, what it has detached too.
     let below = xserver.below_guard();

@@ -18,8 +18,10 @@ pub fn explain(config: &Config) -> anyhow::Result<String> {
     let drift = f64::from(config.pace().drift_ppm) / 10_000.0;
     writeln!(
         page,
-        "namespace {}, profile {:?}: a lease of {}, allowing clocks a rate error of {drift} %\n",
-        config.namespace, config.profile, t.lease
+        "namespace {}, profile {}: a lease of {}, allowing clocks a rate error of {drift} %\n",
+        config.namespace,
+        format!("{:?}", config.profile).to_lowercase(),
+        t.lease
     )?;
     writeln!(page, "The leader, counted from just before a renewal left:")?;
     for (at, what) in [
@@ -40,7 +42,7 @@ pub fn explain(config: &Config) -> anyhow::Result<String> {
     }
     writeln!(page, "\nThe preferred site is back:")?;
     for (at, what) in [
-        (t.preempt, "it has been well without a break: it is offered the bot (up to every failed try doubles this)"),
+        (t.preempt, "it has been well without a break: it is offered the bot (every failed try doubles this)"),
         (t.preempt + t.poll, "it has accepted: SIGTERM to the old bot"),
         (
             t.preempt + t.poll + t.grace,

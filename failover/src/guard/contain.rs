@@ -8,14 +8,20 @@ use clap::ValueEnum;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Signal, WaitOptions, getgid, getuid, kill_process, set_child_subreaper, wait};
 use rustix::thread::UnshareFlags;
+use serde::Deserialize;
+
+use super::cage::Cage;
 
 /// How the bot's processes are held together, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Containment {
     /// A process namespace: the kernel ends all of it at once. Needs root.
     Namespace,
     /// A process namespace inside a user namespace, which needs no root where the system allows it.
     UserNamespace,
+    /// A cgroup, which the kernel ends at one word. Needs cgroup v2 and the right to write there (`Delegate=yes`).
+    Cgroup,
     /// A process group, and a hunt for what left it.
     Group,
 }
@@ -27,6 +33,7 @@ impl Containment {
         match self {
             Self::Namespace => "namespace",
             Self::UserNamespace => "user-namespace",
+            Self::Cgroup => "cgroup",
             Self::Group => "group",
         }
     }
@@ -37,25 +44,25 @@ impl fmt::Display for Containment {
         f.write_str(match self {
             Self::Namespace => "a process namespace",
             Self::UserNamespace => "a process namespace within a user namespace",
+            Self::Cgroup => "a cgroup (weaker: what a bot daemonizes may outlive a supervisor that was killed)",
             Self::Group => "a process group (weaker: what a bot daemonizes may outlive a supervisor that was killed)",
         })
     }
 }
 
-/// Returns the best containment that this machine allows, by trying them in threads of their own, which end with it.
+/// Returns the best containment that this machine allows, by trying them in processes of their own, which end with it.
 #[must_use]
 pub fn probe() -> Containment {
-    let works = |program: &mut std::process::Command| {
-        let quiet = program.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        quiet.status().is_ok_and(|status| status.success())
-    };
-    for containment in [Containment::Namespace, Containment::UserNamespace] {
-        let mut program = std::process::Command::new("/proc/self/exe");
-        if works(program.arg0(super::BELOW).arg("try").arg(containment.as_str())) {
-            return containment;
-        }
-    }
-    Containment::Group
+    let weaker = [Containment::Namespace, Containment::UserNamespace, Containment::Cgroup];
+    weaker.into_iter().find(|containment| works(*containment)).unwrap_or(Containment::Group)
+}
+
+/// Returns whether this machine allows `containment`.
+#[must_use]
+pub fn works(containment: Containment) -> bool {
+    let mut program = std::process::Command::new("/proc/self/exe");
+    let quiet = program.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    quiet.arg0(super::BELOW).arg("try").arg(containment.as_str()).status().is_ok_and(|status| status.success())
 }
 
 /// Tries a containment and leaves, for [`probe`].
@@ -64,6 +71,10 @@ pub fn probe() -> Containment {
 /// When the system does not allow it.
 pub fn try_containment(containment: Containment) -> anyhow::Result<()> {
     enter(containment)?;
+    if containment == Containment::Cgroup {
+        let cage = Cage::make(&format!("failover-try-{}", std::process::id()))?;
+        cage.remove();
+    }
     let status = std::process::Command::new("/proc/self/exe").arg0(super::BELOW).arg("nothing").status()?;
     anyhow::ensure!(status.success(), "a program does not run in it");
     Ok(())
@@ -86,7 +97,7 @@ pub fn enter(containment: Containment) -> anyhow::Result<()> {
             unshare(spaces)?;
         }
         // What is orphaned below us becomes our child, so that it can be found.
-        Containment::Group => set_child_subreaper(Some(Pid::INIT))?,
+        Containment::Cgroup | Containment::Group => set_child_subreaper(Some(Pid::INIT))?,
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use rustix::process::{
     set_parent_process_death_signal, waitpid,
 };
 
+use super::cage::Cage;
 use super::contain::{self, Containment};
 use super::die_with;
 use crate::clock;
@@ -25,6 +26,9 @@ pub struct Init {
     /// What kind of container this is.
     #[arg(long)]
     containment: Containment,
+    /// The cgroup to be in.
+    #[arg(long)]
+    cage: Option<String>,
     /// Start the bot's process before `go`; it gets a line `GO` then.
     #[arg(long)]
     prestart: bool,
@@ -54,10 +58,12 @@ impl Init {
     /// When it cannot be started.
     pub fn run(self) -> anyhow::Result<i32> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        if self.containment == Containment::Group {
-            set_child_subreaper(Some(Pid::INIT))?;
-        } else {
-            contain::own_proc();
+        match self.containment {
+            Containment::Cgroup | Containment::Group => set_child_subreaper(Some(Pid::INIT))?,
+            Containment::Namespace | Containment::UserNamespace => contain::own_proc(),
+        }
+        if let Some(cage) = &self.cage {
+            Cage::at(cage).enter()?;
         }
         let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         let mut commands = BufReader::new(control.try_clone()?);

@@ -145,10 +145,7 @@ fn client(place: &Place, request: Duration) -> anyhow::Result<Client> {
     // The system counts these in whole seconds, and refuses zero.
     let second = Duration::from_secs(1);
     let keepalive = TcpKeepalive::new().with_time((request * 2).max(second)).with_interval(request.max(second));
-    let tcp = TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive)
-        .set_user_timeout(request * 2);
+    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive).set_user_timeout(request * 2);
     let mut login = RedisConnectionInfo::default().set_db(place.db.into()).set_skip_set_lib_name();
     if let Some(user) = &place.user {
         login = login.set_username(user);

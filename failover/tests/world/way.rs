@@ -22,8 +22,7 @@ pub struct Way {
 impl Way {
     pub fn to(target: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let way =
-            Self { address: listener.local_addr().unwrap(), requests: Arc::default(), answers: Arc::default() };
+        let way = Self { address: listener.local_addr().unwrap(), requests: Arc::default(), answers: Arc::default() };
         let shared = way.clone();
         thread::spawn(move || {
             for near in listener.incoming() {
@@ -32,7 +31,10 @@ impl Way {
                 near.set_nodelay(true).unwrap();
                 let (near2, far2) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let (requests, answers) = (shared.requests.clone(), shared.answers.clone());
-                let (ends, ends2) = ((near.try_clone().unwrap(), far.try_clone().unwrap()), (near2.try_clone().unwrap(), far2.try_clone().unwrap()));
+                let (ends, ends2) = (
+                    (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                    (near2.try_clone().unwrap(), far2.try_clone().unwrap()),
+                );
                 thread::spawn(move || carry(near, far, &requests, &ends));
                 thread::spawn(move || carry(far2, near2, &answers, &ends2));
             }
