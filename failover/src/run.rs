@@ -1,5 +1,6 @@
 //! The supervisor: the core, with a clock, a Redis and a bot.
 
+mod act;
 mod place;
 mod tell;
 
@@ -13,14 +14,13 @@ use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::bot::{self, Order, Recipe};
 use crate::clock::{self, Timer};
 use crate::config::{Config, Sites};
 use crate::core::clock::Moment;
 use crate::core::event::{Action, Event};
-use crate::core::record::Request;
 use crate::core::rules::Rules;
 use crate::core::timing::Timing;
 use crate::core::{Budget, Core, Setup};
@@ -29,7 +29,6 @@ use crate::hooks::Hook;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::notify::{self, Note};
-use crate::probe;
 use crate::redis::{Link, hints};
 use crate::sidecar::Sidecar;
 use crate::status::Board;
@@ -153,6 +152,7 @@ impl Failover {
             bot_since: None,
             failures: 0,
             probe_at: Moment::NEVER,
+            probing: None,
             gap_since: clock::now(),
             had_leader: false,
         };
@@ -186,6 +186,7 @@ struct Supervisor {
     bot_since: Option<Moment>,
     failures: u32,
     probe_at: Moment,
+    probing: Option<JoinHandle<Option<String>>>,
     gap_since: Moment,
     had_leader: bool,
 }
@@ -222,10 +223,14 @@ impl Supervisor {
                     stopping = true;
                     self.step(Event::Stop);
                 }
+                trouble = outcome(&mut self.probing) => {
+                    self.probing = None;
+                    self.probed(trouble);
+                }
                 () = sleep_until(feed_at) => {}
             }
             if clock::now() >= self.probe_at {
-                self.probe().await;
+                self.probe();
             }
             if feed_at.is_some_and(|at| tokio::time::Instant::now() >= at) {
                 fed = tokio::time::Instant::now();
@@ -250,6 +255,9 @@ impl Supervisor {
                 self.bot_since = None;
                 self.gap_since = clock::now();
                 self.probe_at = Moment::NEVER;
+                if let Some(probing) = self.probing.take() {
+                    probing.abort();
+                }
             }
             Event::Answered(..) => {
                 self.metrics.answers.inc();
@@ -276,78 +284,13 @@ impl Supervisor {
         }
         self.show();
     }
+}
 
-    fn show(&self) {
-        let now = clock::now();
-        let leads_until = self.core.lease_end().filter(|_| self.core.leads(now)).map(|end| self.timing.stop_at(end));
-        self.board.update(&self.core, &self.sites, leads_until, self.recipe.containment.as_str());
-        let metrics = &self.metrics;
-        metrics.is_in(self.core.phase());
-        metrics.leads.set(i64::from(leads_until.is_some()));
-        metrics.epoch.set(i64::try_from(self.core.highest_epoch()).unwrap_or(i64::MAX));
-        let left = self.core.lease_end().map_or(0.0, |end| (end - now).to_duration().as_secs_f64());
-        metrics.lease_left.set(left);
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Send(id, request) => self.call(id, request),
-            Action::Disconnect => {
-                if let Some(call) = self.calling.take() {
-                    call.abort();
-                }
-                self.link.disconnect();
-            }
-            Action::Arm(at) => self.order(Order::Arm(at)),
-            Action::Start { epoch } => {
-                self.metrics.starts.inc();
-                self.order(Order::Start { epoch });
-            }
-            Action::Terminate => self.order(Order::Terminate),
-            Action::Kill => self.order(Order::Kill),
-            Action::Tell(notice) => self.tell(notice),
-        }
-    }
-
-    fn order(&self, order: Order) {
-        // Its receiver lives as long as we do.
-        let _ = self.orders.send(order);
-    }
-
-    fn call(&mut self, id: u64, request: Request) {
-        let (link, events, metrics) = (self.link.clone(), self.events.clone(), self.metrics.clone());
-        self.calling = Some(tokio::spawn(async move {
-            let begin = tokio::time::Instant::now();
-            let event = match link.call(&request).await {
-                Ok(answer) => Event::Answered(id, answer),
-                Err(error) => {
-                    tracing::debug!("Redis: {error}");
-                    Event::Unanswered(id)
-                }
-            };
-            metrics.round_trip.set(begin.elapsed().as_secs_f64());
-            let _ = events.send(event);
-        }));
-    }
-
-    /// A bot that hangs is killed; then it is as if it had ended by itself.
-    async fn probe(&mut self) {
-        self.probe_at = clock::now() + self.config.probe.every.into();
-        match probe::trouble(&self.config.probe).await {
-            None => self.failures = 0,
-            Some(reason) => {
-                self.failures += 1;
-                warn!(
-                    "{} does not look well ({reason}): {} of {}",
-                    self.recipe.name, self.failures, self.config.probe.failures
-                );
-                if self.failures >= self.config.probe.failures {
-                    error!("{} hangs and is killed", self.recipe.name);
-                    self.probe_at = Moment::NEVER;
-                    self.order(Order::Kill);
-                }
-            }
-        }
+/// What a probe that is under way finds.
+async fn outcome(probing: &mut Option<JoinHandle<Option<String>>>) -> Option<String> {
+    match probing {
+        Some(work) => work.await.unwrap_or_default(),
+        None => std::future::pending().await,
     }
 }
 

@@ -387,3 +387,19 @@ fn people_are_told_once_of_each_move_and_later_if_the_bridge_is_away() {
     assert_eq!(body["title"], "rectbot now runs on xserver");
     assert!(body["key"].as_str().unwrap().starts_with("failover:rectbot:") && body["said"].is_string(), "{body}");
 }
+
+#[test]
+fn a_bot_that_hangs_is_killed_and_started_again() {
+    let world = World::start();
+    let sign = world.directory.path().join("sign-of-life");
+    std::fs::write(&sign, "").unwrap();
+    let probe =
+        format!("  probe: {{file: {}, max_age: 1s, every: 200ms, failures: 2, after: 100ms}}\n", sign.display());
+    let xserver = world.site("xserver", &probe);
+    // Written once and never again: it is too old by the time the lease is there.
+    let first = world.door.open_at("xserver", Instant::now() - SLACK);
+    let second = world.door.wait("a second session", |s| s.begin > first.begin);
+    assert_eq!(second.epoch, first.epoch);
+    assert!(xserver.log().contains("rectbot hangs and is killed"), "{}", xserver.log());
+    world.door.no_overlap();
+}
