@@ -1,6 +1,7 @@
 """What bench/failover/peers runs: see there."""
 
 import argparse
+import concurrent.futures
 import contextlib
 import datetime
 import os
@@ -108,7 +109,7 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def ours(binary, directory, redis, runs, crashes):
+def ours(binary, directory, redis, runs, crashes, meanwhile):
     a = Site(binary, directory, "a", redis)
     with contextlib.ExitStack() as stack:
         stack.callback(a.kill)
@@ -141,6 +142,7 @@ def ours(binary, directory, redis, runs, crashes):
         if b.process.poll() is None and len(b.leads()) and b.leads()[-1] > a.leads()[-1]:
             count = len(a.leads())
             wait_for("the way home", lambda: len(a.leads()) > count)
+        meanwhile()
         takeovers = []
         for _ in range(crashes):
             count, crash = len(b.leads()), time.time()
@@ -255,9 +257,15 @@ def main():
         )
         try:
             wait_for("Redis", lambda: subprocess.run(["redis-cli", "-p", str(port), "PING"], capture_output=True).returncode == 0)
-            gaps, ours_crash, sizes, share = ours(given.bin, directory, port, given.runs, given.crashes)
-            plain_crash = plain(port, given.crashes, directory)
-            k_planned, k_crash = keepalived(given.crashes, given.crashes, directory)
+            # The crashes of all three are waited out side by side: next to nothing runs meanwhile.
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                others = []
+                meanwhile = lambda: others.extend([
+                    pool.submit(plain, port, given.crashes, directory),
+                    pool.submit(keepalived, given.crashes, given.crashes, directory),
+                ])
+                gaps, ours_crash, sizes, share = ours(given.bin, directory, port, given.runs, given.crashes, meanwhile)
+                plain_crash, (k_planned, k_crash) = others[0].result(), others[1].result()
         finally:
             redis.kill()
             redis.wait()
