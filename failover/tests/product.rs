@@ -42,11 +42,7 @@ fn a_crash_moves_the_bot_and_the_preferred_site_gets_it_back() {
 
 #[test]
 fn a_planned_stop_hands_over_at_once() {
-    let world = World::start();
-    let mut xserver = world.site("xserver", "");
-    world.door.open_at("xserver", Instant::now() - SLACK);
-    let _oci = world.site("oci", "");
-    thread::sleep(Duration::from_secs(1));
+    let (world, mut xserver, _oci) = World::led_by_xserver();
 
     let asked = Instant::now();
     assert!(xserver.stop(), "{}", xserver.log());
@@ -68,11 +64,7 @@ fn a_site_that_is_cut_off_one_way_or_both_stops_its_bot_before_the_other_starts(
 }
 
 fn cut_off(how: impl Fn(&Way), within: Duration) {
-    let world = World::start();
-    let xserver = world.site("xserver", "");
-    world.door.open_at("xserver", Instant::now() - SLACK);
-    let _oci = world.site("oci", "");
-    thread::sleep(Duration::from_secs(1));
+    let (world, xserver, _oci) = World::led_by_xserver();
 
     let cut = Instant::now();
     how(xserver.way());
@@ -93,11 +85,7 @@ fn what_is_stopped_is_no_danger_while_the_other_half_is_not() {
 }
 
 fn a_stopped_supervisor_is_no_danger_because_the_guard_is_not() {
-    let world = World::start();
-    let xserver = world.site("xserver", "");
-    world.door.open_at("xserver", Instant::now() - SLACK);
-    let _oci = world.site("oci", "");
-    thread::sleep(Duration::from_secs(1));
+    let (world, xserver, _oci) = World::led_by_xserver();
 
     let stop = Instant::now();
     xserver.signal(Signal::STOP);
@@ -108,11 +96,7 @@ fn a_stopped_supervisor_is_no_danger_because_the_guard_is_not() {
 }
 
 fn a_stopped_guard_is_no_danger_because_the_supervisor_is_not() {
-    let world = World::start();
-    let xserver = world.site("xserver", "");
-    world.door.open_at("xserver", Instant::now() - SLACK);
-    let _oci = world.site("oci", "");
-    thread::sleep(Duration::from_secs(1));
+    let (world, xserver, _oci) = World::led_by_xserver();
 
     let cut = Instant::now();
     kill_process(xserver.guard(), Signal::STOP).unwrap();

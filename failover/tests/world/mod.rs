@@ -48,6 +48,16 @@ impl World {
         Self { redis: Redis::start(directory.path()), door: Door::open(), directory }
     }
 
+    /// Two sites, of which `xserver` leads and `oci` has been well for a moment.
+    pub fn led_by_xserver() -> (Self, Site, Site) {
+        let world = Self::start();
+        let xserver = world.site("xserver", "");
+        world.door.wait("a session of xserver", |session| session.site == "xserver");
+        let oci = world.site("oci", "");
+        thread::sleep(Duration::from_secs(1));
+        (world, xserver, oci)
+    }
+
     /// A supervisor for `name`, over a way of its own; `more` are further lines of the section `failover:`.
     pub fn site(&self, name: &str, more: &str) -> Site {
         let way = Way::to(self.redis.socket());
