@@ -52,6 +52,7 @@ impl Cage {
     }
 
     /// Kills what is in there and waits until it is gone.
+    #[expect(clippy::disallowed_methods, reason = "a guard has no runtime that could be blocked")]
     pub fn end(&self) {
         while !self.is_empty() {
             self.kill();
