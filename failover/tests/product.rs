@@ -15,7 +15,26 @@ use world::{Redis, TTL, Way, World};
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(4);
 
+// Most of each scenario is waiting, so several run at the same time, each in a world of its own.
+
 #[test]
+fn nothing_that_happens_to_redis_moves_or_doubles_the_bot() {
+    thread::scope(|scope| {
+        scope.spawn(a_redis_that_loses_everything_costs_the_leader_nothing);
+        scope.spawn(a_step_of_redis_clock_moves_nothing);
+        scope.spawn(a_client_of_the_plain_lock_is_respected);
+    });
+}
+
+#[test]
+fn the_best_site_that_lives_has_the_bot() {
+    thread::scope(|scope| {
+        scope.spawn(a_crash_moves_the_bot_and_the_preferred_site_gets_it_back);
+        scope.spawn(of_three_sites_the_best_that_lives_has_the_bot);
+        scope.spawn(two_supervisors_under_one_name_run_one_bot_and_say_so);
+    });
+}
+
 fn a_crash_moves_the_bot_and_the_preferred_site_gets_it_back() {
     let world = World::start();
     let begin = Instant::now();
@@ -53,7 +72,6 @@ fn a_planned_stop_hands_over_at_once() {
 
 #[test]
 fn a_site_that_is_cut_off_one_way_or_both_stops_its_bot_before_the_other_starts() {
-    // At the same time, because most of it is waiting.
     thread::scope(|scope| {
         scope.spawn(|| cut_off(Way::cut, TTL));
         scope.spawn(|| cut_off(Way::cut_requests, TTL));
@@ -106,7 +124,6 @@ fn a_stopped_guard_is_no_danger_because_the_supervisor_is_not() {
     world.door.no_overlap();
 }
 
-#[test]
 fn a_redis_that_loses_everything_costs_the_leader_nothing() {
     let mut world = World::start();
     let _xserver = world.site("xserver", "");
@@ -126,7 +143,6 @@ fn a_redis_that_loses_everything_costs_the_leader_nothing() {
     world.door.no_overlap();
 }
 
-#[test]
 fn a_client_of_the_plain_lock_is_respected() {
     let world = World::start();
     world.redis.cli(&["SET", "rectbot:leader", "xserver", "PX", "600000"]);
@@ -250,7 +266,6 @@ fn both_stopped_end_their_bot_as_soon_as_they_wake() {
     assert_eq!(world.door.overlaps(), 1, "only the one that nobody could prevent");
 }
 
-#[test]
 fn two_supervisors_under_one_name_run_one_bot_and_say_so() {
     let world = World::start();
     let one = world.site("xserver", "");
@@ -262,7 +277,6 @@ fn two_supervisors_under_one_name_run_one_bot_and_say_so() {
     world.door.no_overlap();
 }
 
-#[test]
 fn of_three_sites_the_best_that_lives_has_the_bot() {
     let world = World::start();
     let mut xserver = world.site("xserver", "");
@@ -282,8 +296,7 @@ fn of_three_sites_the_best_that_lives_has_the_bot() {
     world.door.no_overlap();
 }
 
-/// A step of Redis' clock is to its clients that keys with a TTL end at once, or not for hours.
-#[test]
+// A step of Redis' clock is to its clients that keys with a TTL end at once, or not for hours.
 fn a_step_of_redis_clock_moves_nothing() {
     let world = World::start();
     let _xserver = world.site("xserver", "");
