@@ -1,5 +1,4 @@
 //! Planned hand-overs, one after the other. `bench/failover/peers` times a hundred of them beside other programs.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
 #![expect(clippy::disallowed_methods, reason = "there is no runtime here to be blocked")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test needs all of the world")]
 

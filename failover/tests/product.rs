@@ -54,8 +54,6 @@ fn a_crash_moves_the_bot_and_the_preferred_site_gets_it_back() {
     xserver.run();
     let third = world.door.open_at("xserver", back);
     assert!(third.epoch > second.epoch);
-    let ended = world.door.wait("the end of oci's session", |s| s.site == "oci" && s.end.is_some());
-    println!("hand-back: {:?} from the old bot's end to the new bot's login", third.begin - ended.end.unwrap());
     world.door.no_overlap();
 }
 
@@ -200,10 +198,8 @@ fn people_and_programs_are_told() {
             && metrics.contains(r#"noroshi_failover_state{state="leading"} 1"#)
     );
     let (well, page) = oci.command(&["status"]);
-    println!("{page}");
     assert!(well && page.contains("held by xserver, epoch ") && page.contains("watching"), "{page}");
     let (well, page) = oci.command(&["doctor"]);
-    println!("{page}");
     assert!(well && page.contains("runs the script"), "{page}");
 
     let asked = Instant::now();

@@ -1,4 +1,5 @@
 //! A real Redis, real supervisors with guards and bots, a way to Redis that can be cut, and a door that bots log in at.
+#![expect(clippy::print_stderr, reason = "a failed test shows what the supervisors wrote")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
 
 mod door;
