@@ -1,6 +1,5 @@
 //! Two sites and Redis in network namespaces of their own, with real cuts between them. Needs root (CAP_SYS_ADMIN and
 //! CAP_NET_ADMIN) and fails without: `sudo -E env PATH=$PATH cargo test -p failover --test network`.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in the helpers here too")]
 #![expect(clippy::disallowed_methods, reason = "there is no runtime here to be blocked")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test needs all of the world")]
 
