@@ -58,7 +58,7 @@ elseif decided == run then
   elseif op == 'release' then
     if record[1] == nonce and record[3] == 'held' and record[4] == run and record[2] == seq then
       if lock == record[6] .. '|' .. nonce .. '|' .. record[5] then redis.call('DEL', KEYS[2]) end
-      write(nonce, tonumber(seq) + 1, 'released', tonumber(record[5]) or 0, site, to)
+      write(nonce, tonumber(seq) + 1, 'released', tonumber(record[5]) or 0, record[6], to)
     end
   end
 end
