@@ -213,6 +213,9 @@ impl Core {
 
     /// Gives the bot away because an operator says so; where nobody can take it, it stays.
     pub(super) fn step_down(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if !matches!(self.state, State::Starting(_) | State::Leading(_) | State::Yielding(..)) {
+            return;
+        }
         if self.peers.successor(now, &self.setup.timing).is_none() {
             return out.push(Action::Tell(Notice::NoSuccessor));
         }
