@@ -5,7 +5,7 @@
 //! varint   varint   zigzag       varint        byte
 //! ```
 //!
-//! `length` counts what follows it. Times are a [`sequence`]; values are a sequence of whole numbers if all of them are
+//! `length` counts what follows it. Times are a sequence (see `chunk/sequence.rs`); values are a sequence of whole numbers if all of them are
 //! decimal fractions of at most nine digits, and differences of bits otherwise, whatever the values are: each comes back
 //! to the bit. Bits of `kind`: 0 decimal, 1–2 order of values, 3 order of times (0 step, 1 trend), 4–7 digits behind the
 //! point. A checksum is for those who put chunks in files.
