@@ -29,6 +29,9 @@ pub struct Series {
     random: u64,
 }
 
+/// A series in the making: its name, its own labels, how it moves, and where it begins.
+type Made = (String, Vec<(&'static str, String)>, Kind, f64);
+
 pub struct Host {
     pub series: Vec<Series>,
     phase: i64,
@@ -38,7 +41,7 @@ pub struct Host {
 impl Host {
     pub fn new(number: usize) -> Self {
         let instance = format!("host-{number:03}");
-        let mut made: Vec<(String, Vec<(&str, String)>, Kind, f64)> = Vec::new();
+        let mut made: Vec<Made> = Vec::new();
         let mut add = |name: &str, labels: Vec<(&'static str, String)>, kind, value| {
             made.push((name.to_owned(), labels, kind, value))
         };
