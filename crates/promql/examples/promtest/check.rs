@@ -1,6 +1,6 @@
 //! Holding answers against what was expected.
 
-use promql::{Engine, Memory, Query, Range, Semantics, Value};
+use promql::{Engine, Query, Range, Semantics, Storage, Value};
 use series::Labels;
 
 use crate::script::{Evaluation, Expected, When};
@@ -18,7 +18,7 @@ impl Checker {
     }
 
     /// Asks the query and says what is wrong with the answer.
-    pub fn check(&self, storage: &Memory, evaluation: &Evaluation) -> Result<(), String> {
+    pub fn check(&self, storage: &dyn Storage, evaluation: &Evaluation) -> Result<(), String> {
         let expected = &evaluation.expected;
         let query = match Query::parse(&evaluation.query) {
             Ok(query) => query,
