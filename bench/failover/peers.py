@@ -143,12 +143,13 @@ def ours(binary, directory, redis, runs, crashes, meanwhile):
             count = len(a.leads())
             a.command("prefer", "a")
             wait_for("the way home", lambda: len(a.leads()) > count)
-        b.kill()
-        b.start()
-        time.sleep(3)
         meanwhile()
         takeovers = []
         for _ in range(crashes):
+            # Nor shall one crash be waited for longer because of the one before.
+            b.kill()
+            b.start()
+            time.sleep(3)
             count, crash = len(b.leads()), time.time()
             a.kill()
             wait_for("a take-over", lambda: len(b.leads()) > count)
