@@ -202,7 +202,8 @@ pub(crate) fn restore(rule: &AlertingRule, alerts: &mut Alerts, moment: &Moment<
         }
         let last = kept.into_iter().rfind(|sample| (from..=moment.now).contains(&sample.timestamp));
         let Some(last) = last.filter(|sample| !is_stale(sample.value)) else { continue };
-        let active_at = (last.value as i64).saturating_mul(1000);
+        // Whoever may push may push this series too: what it says is kept within what can have been.
+        let active_at = (last.value as i64).saturating_mul(1000).min(last.timestamp).max(0);
         let remaining = hold.saturating_sub(last.timestamp.saturating_sub(active_at));
         alert.active_at = if remaining <= 0 {
             // It was firing, and will be at the next evaluation.

@@ -18,6 +18,29 @@ pub struct RuleFile {
     pub groups: Vec<GroupRules>,
 }
 
+impl RuleFile {
+    /// Returns the rules that have the name and the labels of one before them: most likely copied and forgotten. Nothing
+    /// forbids them, in Prometheus either.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<Problem> {
+        let mut seen: Vec<&Rule> = Vec::new();
+        let mut duplicates = Vec::new();
+        for group in &self.groups {
+            for (place, rule) in group.rules.iter().enumerate() {
+                if seen.iter().any(|other| rule.is_successor_of(other)) {
+                    duplicates.push(Problem {
+                        group: group.name.clone(),
+                        rule: Some((place + 1, rule.name().to_owned())),
+                        reason: "a rule before it has the same name and labels".to_owned(),
+                    });
+                }
+                seen.push(rule);
+            }
+        }
+        duplicates
+    }
+}
+
 /// A group: rules that are evaluated one after the other.
 #[derive(Clone, Debug)]
 pub struct GroupRules {
@@ -100,3 +123,6 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

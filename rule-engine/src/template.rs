@@ -5,6 +5,7 @@
 
 mod action;
 mod call;
+mod collection;
 mod compare;
 mod float;
 mod humanize;
@@ -15,6 +16,7 @@ mod parse;
 mod print;
 mod run;
 mod value;
+mod words;
 
 use series::Labels;
 

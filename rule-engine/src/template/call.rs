@@ -4,10 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::value::{Sample, Value};
-use super::{Subject, compare, humanize, link, print};
+use super::{Subject, collection, compare, humanize, link, print, words};
 use crate::duration;
 
 /// All that rule files may use; `and` and `or` are not called but looked at one by one.
@@ -55,15 +53,30 @@ const FUNCTIONS: [&str; 41] = [
     "value",
 ];
 
-/// How much memory a pattern may take once it is compiled, in bytes.
-const PATTERN_LIMIT: usize = 1 << 20;
-
 pub(super) fn is_function(name: &str) -> bool {
     FUNCTIONS.contains(&name)
 }
 
-pub(super) fn call(subject: &Subject<'_>, name: &str, arguments: Vec<Value>) -> Result<Value, String> {
+/// Why a call came to nothing.
+pub(super) struct Wrong {
+    /// The argument that is at fault, from 0; none where it is the call.
+    pub(super) argument: Option<usize>,
+    pub(super) reason: String,
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Self {
+        Self { argument: None, reason }
+    }
+}
+
+pub(super) fn call(subject: &Subject<'_>, name: &str, arguments: Vec<Value>) -> Result<Value, Wrong> {
     check_count(name, arguments.len())?;
+    check_kinds(name, &arguments)?;
+    Ok(answer(subject, name, arguments)?)
+}
+
+fn answer(subject: &Subject<'_>, name: &str, arguments: Vec<Value>) -> Result<Value, String> {
     let calling = |reason: String| format!("error calling {name}: {reason}");
     let mut arguments = arguments.into_iter();
     let mut next = || arguments.next().unwrap_or(Value::Missing);
@@ -102,15 +115,15 @@ pub(super) fn call(subject: &Subject<'_>, name: &str, arguments: Vec<Value>) -> 
         "humanizeDuration" => text(humanize::duration(humanize::number(&next()).map_err(calling)?)),
         "humanizePercentage" => text(humanize::percentage(humanize::number(&next()).map_err(calling)?)),
         "humanizeTimestamp" => text(humanize::number(&next()).and_then(humanize::timestamp).map_err(calling)?),
-        "title" => text(title(&as_text(next())?)),
+        "title" => text(words::title(&as_text(next())?)),
         "toUpper" => text(as_text(next())?.to_uppercase()),
         "toLower" => text(as_text(next())?.to_lowercase()),
         "match" => {
-            let pattern = pattern(&as_text(next())?).map_err(calling)?;
+            let pattern = words::pattern(&as_text(next())?).map_err(calling)?;
             Ok(Value::Bool(pattern.is_match(&as_text(next())?)))
         }
         "reReplaceAll" => {
-            let pattern = pattern(&as_text(next())?).map_err(calling)?;
+            let pattern = words::pattern(&as_text(next())?).map_err(calling)?;
             let replacement = as_text(next())?;
             text(pattern.replace_all(&as_text(next())?, &*replacement).into_owned())
         }
@@ -126,7 +139,7 @@ pub(super) fn call(subject: &Subject<'_>, name: &str, arguments: Vec<Value>) -> 
         "pathPrefix" => Ok(Value::text(link::path(subject.external_url))),
         "safeHtml" => Ok(Value::Text(as_text(next())?)),
         "urlquery" => text(link::escaped(&print::all(&arguments.collect::<Vec<_>>()))),
-        "html" => text(html(&print::all(&arguments.collect::<Vec<_>>()))),
+        "html" => text(words::html(&print::all(&arguments.collect::<Vec<_>>()))),
         "print" => text(print::all(&arguments.collect::<Vec<_>>())),
         "println" => text(print::line(&arguments.collect::<Vec<_>>())),
         "printf" => {
@@ -134,11 +147,11 @@ pub(super) fn call(subject: &Subject<'_>, name: &str, arguments: Vec<Value>) -> 
             text(print::formatted(&format, &arguments.collect::<Vec<_>>()))
         }
         "not" => Ok(Value::Bool(!next().is_true())),
-        "len" => length(&next()).map(|length| Value::Int(length as i64)).map_err(calling),
+        "len" => collection::length(&next()).map(|length| Value::Int(length as i64)).map_err(calling),
         "index" => {
             let mut value = next();
             for key in arguments {
-                value = index(&value, &key).map_err(calling)?;
+                value = collection::index(&value, &key).map_err(calling)?;
             }
             Ok(value)
         }
@@ -178,6 +191,43 @@ fn check_count(name: &str, got: usize) -> Result<(), String> {
     Err(format!("wrong number of args for {name}: want {wanted} got {got}"))
 }
 
+/// Functions that take certain kinds of arguments: a text, a list or a sample each.
+const KINDS: [(&str, &str); 18] = [
+    ("first", "l"),
+    ("graphLink", "t"),
+    ("label", "ts"),
+    ("match", "tt"),
+    ("parseDuration", "t"),
+    ("printf", "t"),
+    ("query", "t"),
+    ("reReplaceAll", "ttt"),
+    ("safeHtml", "t"),
+    ("sortByLabel", "tl"),
+    ("stripDomain", "t"),
+    ("stripPort", "t"),
+    ("strvalue", "s"),
+    ("tableLink", "t"),
+    ("title", "t"),
+    ("toLower", "t"),
+    ("toUpper", "t"),
+    ("value", "s"),
+];
+
+fn check_kinds(name: &str, arguments: &[Value]) -> Result<(), Wrong> {
+    let kinds = KINDS.iter().find(|(function, _)| *function == name).map_or("", |(_, kinds)| kinds);
+    for (place, (kind, argument)) in kinds.chars().zip(arguments).enumerate() {
+        let wanted = match (kind, argument) {
+            ('t', Value::Text(_)) | ('l', Value::List(_)) | ('s', Value::Sample(_)) => continue,
+            ('t', _) => "string",
+            ('l', _) => "template.queryResult",
+            _ => "*template.sample",
+        };
+        let reason = format!("wrong type for value; expected {wanted}; got {}", argument.kind());
+        return Err(Wrong { argument: Some(place), reason });
+    }
+    Ok(())
+}
+
 fn as_text(value: Value) -> Result<Arc<str>, String> {
     match value {
         Value::Text(text) => Ok(text),
@@ -201,81 +251,4 @@ fn as_sample(value: Value) -> Result<Arc<Sample>, String> {
 
 fn of_label<'a>(value: &'a Value, name: &str) -> &'a str {
     if let Value::Sample(sample) = value { sample.labels.get(name) } else { "" }
-}
-
-fn pattern(pattern: &str) -> Result<Regex, String> {
-    regex::RegexBuilder::new(pattern)
-        .size_limit(PATTERN_LIMIT)
-        .build()
-        .map_err(|_| format!("error parsing regexp: `{pattern}`"))
-}
-
-/// As Go's `strings.Title`: a letter after what is no letter, digit or underscore is made large.
-fn title(text: &str) -> String {
-    let mut before = ' ';
-    text.chars()
-        .map(|letter| {
-            let begins = if before.is_ascii() {
-                !(before.is_ascii_alphanumeric() || before == '_')
-            } else {
-                !before.is_alphanumeric() && before.is_whitespace()
-            };
-            before = letter;
-            let mut upper = letter.to_uppercase();
-            // One that would become two letters has no title case of its own here.
-            match (begins, upper.len()) {
-                (true, 1) => upper.next().unwrap_or(letter),
-                _ => letter,
-            }
-        })
-        .collect()
-}
-
-fn html(text: &str) -> String {
-    let mut escaped = String::new();
-    for letter in text.chars() {
-        match letter {
-            '"' => escaped.push_str("&#34;"),
-            '\'' => escaped.push_str("&#39;"),
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-fn length(value: &Value) -> Result<usize, String> {
-    match value {
-        Value::Text(text) => Ok(text.len()),
-        Value::Labels(labels) => Ok(labels.len()),
-        Value::Arguments(arguments) => Ok(arguments.len()),
-        Value::List(list) => Ok(list.len()),
-        other => Err(format!("len of type {}", other.kind())),
-    }
-}
-
-fn index(value: &Value, key: &Value) -> Result<Value, String> {
-    match (value, key) {
-        (Value::Labels(labels), Value::Text(name)) => Ok(Value::text(labels.get(name))),
-        (Value::Arguments(arguments), Value::Text(name)) => {
-            Ok(arguments.get(&**name).cloned().unwrap_or(Value::Missing))
-        }
-        (Value::List(list), Value::Int(place)) => usize::try_from(*place)
-            .ok()
-            .and_then(|place| list.get(place).cloned())
-            .ok_or_else(|| format!("index out of range: {place}")),
-        (Value::Text(text), Value::Int(place)) => usize::try_from(*place)
-            .ok()
-            .and_then(|place| text.as_bytes().get(place))
-            .map(|byte| Value::Int(i64::from(*byte)))
-            .ok_or_else(|| format!("index out of range: {place}")),
-        (Value::Missing, _) => Err("index of untyped nil".to_owned()),
-        (Value::Labels(_) | Value::Arguments(_), other) => {
-            Err(format!("value has type {}; should be string", other.kind()))
-        }
-        (Value::List(_) | Value::Text(_), other) => Err(format!("cannot index slice/array with type {}", other.kind())),
-        (other, _) => Err(format!("can't index item of type {}", other.kind())),
-    }
 }

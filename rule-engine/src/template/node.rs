@@ -31,13 +31,20 @@ pub(super) struct Pipeline {
 }
 
 /// A value, or a function with its arguments.
-pub(super) type Command = Vec<Operand>;
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    /// As it was written, for errors.
+    pub(super) written: String,
+    pub(super) operands: Vec<Operand>,
+}
 
 /// A value with fields: `$labels.instance`, `(first $x).Value`.
 #[derive(Clone, Debug)]
 pub(super) struct Operand {
     /// Where it stands in the text, in bytes.
     pub(super) place: usize,
+    /// Where the first field stands that follows it; Go says that field errors are there.
+    pub(super) chain: Option<usize>,
     /// As it was written, for errors.
     pub(super) written: String,
     pub(super) base: Base,

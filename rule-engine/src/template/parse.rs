@@ -4,7 +4,7 @@ use super::BadTemplate;
 use super::action::{Token, Word, words};
 use super::call::is_function;
 use super::lex::{Piece, at, pieces};
-use super::node::{Base, Block, Node, Operand, Pipeline};
+use super::node::{Base, Block, Command, Node, Operand, Pipeline};
 use super::value::Value;
 
 /// How deep blocks and parentheses may be nested; both are walked on the stack.
@@ -168,6 +168,7 @@ impl Parser<'_> {
 
     fn commands(&mut self, reader: &mut Reader<'_>, pipeline: &mut Pipeline) -> Result<(), BadTemplate> {
         loop {
+            let begin = reader.next;
             let mut command = Vec::new();
             while let Some(token) = reader.peek() {
                 if matches!(token.word, Word::Pipe | Word::Close) {
@@ -185,7 +186,7 @@ impl Parser<'_> {
             {
                 return Err(self.wrong(reader, format!("`{}` takes nothing from a `|`", first.written)));
             }
-            pipeline.commands.push(command);
+            pipeline.commands.push(Command { written: reader.written(begin), operands: command });
             if !matches!(reader.peek().map(|token| &token.word), Some(Word::Pipe)) {
                 return Ok(());
             }
@@ -195,8 +196,8 @@ impl Parser<'_> {
 
     fn operand(&mut self, reader: &mut Reader<'_>) -> Result<Operand, BadTemplate> {
         let Some(token) = reader.peek().cloned() else { return Err(self.wrong(reader, "a value is missing")) };
+        let begin = reader.next;
         let mut fields = Vec::new();
-        let mut can_have_fields = true;
         let base = match token.word {
             Word::Dot => Base::Dot,
             Word::Field(name) => {
@@ -234,20 +235,18 @@ impl Parser<'_> {
                 return Err(self.wrong(reader, "a value is missing"));
             }
         };
-        if matches!(base, Base::Literal(_)) {
-            can_have_fields = false;
-        }
+        let is_literal = matches!(base, Base::Literal(_));
         reader.next += 1;
-        while let Some(Token { word: Word::Field(name), spaced: false, .. }) = reader.peek() {
-            if !can_have_fields {
+        let mut chain = None;
+        while let Some(Token { word: Word::Field(name), spaced: false, start, .. }) = reader.peek() {
+            if is_literal {
                 return Err(self.wrong(reader, "a literal has no fields"));
             }
+            chain = chain.or(Some(reader.offset + start));
             fields.push(name.clone());
             reader.next += 1;
         }
-        let end = reader.tokens.get(reader.next - 1).map_or(token.end, |last| last.end);
-        let written = reader.action.get(token.start..end).unwrap_or_default().to_owned();
-        Ok(Operand { place: reader.offset + token.start, written, base, fields })
+        Ok(Operand { place: reader.offset + token.start, chain, written: reader.written(begin), base, fields })
     }
 
     fn wrong(&self, reader: &Reader<'_>, reason: impl Into<String>) -> BadTemplate {
@@ -272,5 +271,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.next)
+    }
+
+    /// Returns the text of the words from number `begin` up to the next one.
+    fn written(&self, begin: usize) -> String {
+        let start = self.tokens.get(begin).map_or(0, |token| token.start);
+        let end = self.next.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(start, |token| token.end);
+        self.action.get(start..end).unwrap_or_default().to_owned()
     }
 }

@@ -39,6 +39,11 @@ fn shown(value: &Value) -> String {
     text
 }
 
+/// Go's nil reads otherwise when it is an argument.
+fn argument(value: &Value) -> String {
+    if matches!(value, Value::Missing) { "<nil>".to_owned() } else { shown(value) }
+}
+
 /// `print`: a blank stands between two values neither of which is a text.
 pub(super) fn all(values: &[Value]) -> String {
     let mut text = String::new();
@@ -48,7 +53,7 @@ pub(super) fn all(values: &[Value]) -> String {
         if !is_text && !follows_text {
             text.push(' ');
         }
-        one(value, &mut text);
+        text.push_str(&argument(value));
         follows_text = is_text;
     }
     text
@@ -56,7 +61,7 @@ pub(super) fn all(values: &[Value]) -> String {
 
 /// `println`: blanks between all, and a line break.
 pub(super) fn line(values: &[Value]) -> String {
-    let mut text = values.iter().map(shown).collect::<Vec<_>>().join(" ");
+    let mut text = values.iter().map(argument).collect::<Vec<_>>().join(" ");
     text.push('\n');
     text
 }

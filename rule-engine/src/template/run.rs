@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
                 arguments.iter().map(|(name, value)| (Value::text(name.as_str()), value.clone())).collect()
             }
             other => {
-                let place = pipeline.commands.first().and_then(|command| command.first());
+                let place = pipeline.commands.first().and_then(|command| command.operands.first());
                 let mut shown = String::new();
                 print::one(other, &mut shown);
                 return Err(self.at(place, format!("range can't iterate over {shown}")));
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
 
     /// Evaluates one stage of a pipeline; `piped` is what the stage before it was worth.
     fn command(&mut self, command: &Command, piped: Option<Value>, dot: &Value) -> Outcome<Value> {
-        let Some((first, arguments)) = command.split_first() else { return Ok(Value::Missing) };
+        let Some((first, arguments)) = command.operands.split_first() else { return Ok(Value::Missing) };
         let Base::Function(name) = &first.base else {
             if !arguments.is_empty() || piped.is_some() {
                 return Err(self.at(Some(first), format!("can't give argument to non-function {}", first.written)));
@@ -157,7 +157,12 @@ impl<'a> Run<'a> {
             values.push(self.operand(argument, dot)?);
         }
         values.extend(piped);
-        let value = self.call(first, name, values)?;
+        let value = call::call(self.subject, name, values).map_err(|wrong| {
+            match wrong.argument.and_then(|place| arguments.get(place)) {
+                Some(argument) => self.at(Some(argument), wrong.reason),
+                None => self.executing(first.place, &format!("<{}>: {}", command.written, wrong.reason)),
+            }
+        })?;
         self.fields(first, value)
     }
 
@@ -185,10 +190,6 @@ impl<'a> Run<'a> {
         value.ok_or_else(|| self.at(Some(operand), format!("wrong number of args for {name}: want at least 1 got 0")))
     }
 
-    fn call(&self, operand: &Operand, name: &str, arguments: Vec<Value>) -> Outcome<Value> {
-        call::call(self.subject, name, arguments).map_err(|reason| self.at(Some(operand), reason))
-    }
-
     fn operand(&mut self, operand: &Operand, dot: &Value) -> Outcome<Value> {
         let value = match &operand.base {
             Base::Dot => dot.clone(),
@@ -201,7 +202,9 @@ impl<'a> Run<'a> {
             Base::Function(name) if matches!(name.as_str(), "and" | "or") => {
                 return self.shortcut(operand, name == "or", &[], None, dot);
             }
-            Base::Function(name) => self.call(operand, name, Vec::new())?,
+            Base::Function(name) => {
+                call::call(self.subject, name, Vec::new()).map_err(|wrong| self.at(Some(operand), wrong.reason))?
+            }
             Base::Literal(value) => value.clone(),
             Base::Parenthesis(pipeline) => self.pipeline(pipeline, dot)?,
         };
@@ -236,12 +239,14 @@ impl<'a> Run<'a> {
 
     /// Says where it went wrong as Go does.
     fn at(&self, operand: Option<&Operand>, reason: impl AsRef<str>) -> String {
-        let Some(operand) = operand else { return self.executing(0, reason.as_ref()) };
-        let mut written = operand.written.as_str();
-        let short: String = written.chars().take(20).collect();
-        let short = if short.len() < written.len() { format!("{short}...") } else { short };
-        written = &short;
-        self.executing(operand.place, &format!("<{written}>: {}", reason.as_ref()))
+        let reason = reason.as_ref();
+        match operand {
+            None => self.executing(0, reason),
+            Some(operand) => {
+                let place = operand.chain.unwrap_or(operand.place);
+                self.executing(place, &format!("<{}>: {reason}", operand.written))
+            }
+        }
     }
 
     fn executing(&self, place: usize, reason: &str) -> String {

@@ -135,7 +135,8 @@ fn what_goes_wrong_stands_in_the_text() {
         "{failed}"
     );
     assert!(
-        failed.ends_with("at <first>: error calling first: first() called on vector with no elements>"),
+        failed
+            .ends_with("at <first (query \"none\")>: error calling first: first() called on vector with no elements>"),
         "{failed}"
     );
     for text in [
