@@ -34,7 +34,7 @@ fn rules(numbers: &mut Numbers) -> String {
          - {{ record: m:twice, expr: m * 2, labels: {{ kind: twice }} }}\n      \
          - {{ alert: Kept, expr: m > 0, for: {}m, keep_firing_for: {}m, labels: {{ v: '{{{{ $value }}}}' }} }}\n      \
          - {{ alert: Chained, expr: 'm:twice > 2', for: {}m, annotations: {{ a: '{{{{ $labels.host }}}} {{{{ $value | humanize }}}}' }} }}\n      \
-         - {{ alert: Meta, expr: 'count by (alertname) (ALERTS{{alertname!=\"Meta\",alertstate=\"firing\"}}) > 1', for: {}m, keep_firing_for: {}m }}\n",
+         - {{ alert: Meta, expr: 'count(ALERTS{{alertname!=\"Meta\",alertstate=\"firing\"}}) > 1', for: {}m, keep_firing_for: {}m }}\n",
         numbers.below(4),
         numbers.below(4),
         numbers.below(5),

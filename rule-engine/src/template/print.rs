@@ -1,6 +1,8 @@
 //! Values as text: what an action prints, `print`, and `printf`.
 
 use std::fmt::Write;
+use std::iter::Peekable;
+use std::str::Chars;
 
 use super::float;
 use super::value::Value;
@@ -121,20 +123,9 @@ pub(super) fn formatted(format: &str, values: &[Value]) -> String {
                 _ => flags.zero = true,
             }
         }
-        let mut count = || {
-            let mut number = 0usize;
-            while let Some(digit) = letters.next_if(char::is_ascii_digit) {
-                number = (number * 10 + digit.to_digit(10).unwrap_or(0) as usize).min(WIDEST);
-            }
-            number
-        };
-        flags.width = count();
+        flags.width = count(&mut letters);
         if letters.next_if_eq(&'.').is_some() {
-            let mut number = 0usize;
-            while let Some(digit) = letters.next_if(char::is_ascii_digit) {
-                number = (number * 10 + digit.to_digit(10).unwrap_or(0) as usize).min(WIDEST);
-            }
-            flags.precision = Some(number);
+            flags.precision = Some(count(&mut letters));
         }
         let Some(verb) = letters.next() else {
             text.push_str("%!(NOVERB)");
@@ -157,6 +148,15 @@ pub(super) fn formatted(format: &str, values: &[Value]) -> String {
         let _ = write!(text, "%!(EXTRA {})", extra.join(", "));
     }
     text
+}
+
+/// Reads a width or a precision; none is zero.
+fn count(letters: &mut Peekable<Chars<'_>>) -> usize {
+    let mut number = 0;
+    while let Some(digit) = letters.next_if(char::is_ascii_digit) {
+        number = (number * 10 + digit.to_digit(10).unwrap_or(0) as usize).min(WIDEST);
+    }
+    number
 }
 
 fn verbed(verb: char, value: &Value, flags: &Flags) -> String {
