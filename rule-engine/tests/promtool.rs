@@ -1,4 +1,5 @@
 //! Our verdict on test files beside that of the real `promtool test rules`, file by file.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Random rules and series: what our engine makes of them is written down as a test file, and the real promtool must agree.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fmt::Write;
 use std::io::ErrorKind;
