@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::following::Following;
-pub use self::known::{Heard, Known};
 use self::known::elapsed;
+pub use self::known::{Heard, Known};
 use crate::compose::View;
 use crate::kind::Level;
 use crate::webhook::{Alert, Labels, Status, Webhook};
