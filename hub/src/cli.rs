@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{pushgateway, silence};
+use crate::command::{pushgateway, rules, silence};
 
 /// The hub: keeps what hosts push, and looks after it.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ pub struct Cli {
 pub enum Command {
     /// Keep the last push of each group for Prometheus, as a Pushgateway does
     Pushgateway(pushgateway::Arguments),
+    /// Check rule files, and run their tests as `promtool test rules` does
+    Rules(rules::Arguments),
     /// Keep people from being told of a host for a while
     Silence(silence::Arguments),
 }
@@ -30,6 +32,7 @@ pub enum Command {
 const EXAMPLES: &str = "\
 Examples:
   noroshi pushgateway --data /var/lib/noroshi/pushgateway
+  noroshi rules test alert-rules/tests/*.yml
   noroshi silence web-1 10m --comment \"kernel update\"
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, 78 wrong configuration.";

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     daemon::telemetry::init();
     leave(match cli.command {
         Command::Pushgateway(arguments) => command::pushgateway::run(arguments, cli.config.as_deref()),
+        Command::Rules(arguments) => command::rules::run(arguments),
         Command::Silence(arguments) => command::silence::run(arguments),
     })
 }
