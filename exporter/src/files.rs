@@ -59,6 +59,31 @@ struct Kept {
     directories: HashMap<String, Vec<Device>>,
 }
 
+impl Kept {
+    /// Reads `file` of the tree at `root` into `room`, which is empty.
+    fn read(&mut self, root: &Path, file: &str, end: End, room: &mut Vec<u8>) -> io::Result<()> {
+        // That it has no value is an answer too.
+        let is_answer = |read: &io::Result<()>| match read {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::InvalidInput,
+        };
+        if let Some(open) = self.files.get(file) {
+            let read = read_whole(open, room, end);
+            if is_answer(&read) {
+                return read;
+            }
+            self.files.remove(file);
+            room.clear();
+        }
+        let open = File::open(root.join(file))?;
+        let read = read_whole(&open, room, end);
+        if is_answer(&read) && self.files.len() < KEPT {
+            self.files.insert(file.into(), open);
+        }
+        read
+    }
+}
+
 /// A device, and what tells it from another of its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Device {
@@ -244,27 +269,14 @@ impl Files {
 
     /// Reads `file` of the tree at `root`.
     fn read(&self, kept: &RefCell<Kept>, root: &Path, file: &str, end: End) -> io::Result<Vec<u8>> {
-        let mut kept = kept.borrow_mut();
         let mut room = self.rooms.take();
-        if let Some(open) = kept.files.get(file) {
-            match read_whole(open, &mut room, end) {
-                Ok(()) => return Ok(room),
-                // That it has no value is an answer too.
-                Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                    self.rooms.give(room);
-                    return Err(error);
-                }
-                Err(_) => drop(kept.files.remove(file)),
+        match kept.borrow_mut().read(root, file, end, &mut room) {
+            Ok(()) => Ok(room),
+            Err(error) => {
+                self.rooms.give(room);
+                Err(error)
             }
         }
-        room.clear();
-        let open = File::open(root.join(file))?;
-        let read = read_whole(&open, &mut room, end);
-        let is_answer = read.as_ref().map_or_else(|error| error.kind() == ErrorKind::InvalidInput, |()| true);
-        if is_answer && kept.files.len() < KEPT {
-            kept.files.insert(file.into(), open);
-        }
-        read.map(|()| room)
     }
 }
 

@@ -27,9 +27,10 @@ impl Rooms {
 
     /// Makes a text of what was read. A device may bear a name that is no UTF-8: what is odd about it is replaced.
     pub fn text(&self, read: Vec<u8>) -> Text {
-        let text = String::from_utf8(read).unwrap_or_else(|error| {
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            self.give(error.into_bytes());
+        // One comes in and one goes out: giving the odd one back as well would leave one more here at each look.
+        let text = String::from_utf8(read).unwrap_or_else(|odd| {
+            let mut text = String::with_capacity(ROOM);
+            text.push_str(&String::from_utf8_lossy(odd.as_bytes()));
             text
         });
         Text { text, rooms: self.clone() }
@@ -59,5 +60,22 @@ impl fmt::Debug for Text {
 impl Drop for Text {
     fn drop(&mut self) {
         self.rooms.give(std::mem::take(&mut self.text).into_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_never_more_room_than_was_in_use_at_once() {
+        let rooms = Rooms::default();
+        for bytes in [&b"text"[..], b"odd \xff", b"", b"odd again \xfe"] {
+            let mut room = rooms.take();
+            assert!(room.is_empty() && room.capacity() >= ROOM);
+            room.extend_from_slice(bytes);
+            drop(rooms.text(room));
+            assert_eq!(rooms.0.borrow().len(), 1);
+        }
     }
 }
