@@ -226,16 +226,17 @@ impl Door {
             place.is_idle();
             Ok::<_, Infallible>(response)
         });
+        // The hands were shaken, so a push is on its way.
+        let is_due = || stop.is_cancelled() && !has_asked.load(Ordering::Relaxed);
         loop {
             // Until something is asked, a connection has none of the library's buffers: most connections say nothing most
             // of the time.
             let is_asked = tokio::select! {
                 is_asked = guest.is_asked() => is_asked,
-                () = place.leave().cancelled() => {
-                    // The hands were shaken, so a push is on its way.
-                    let is_due = stop.is_cancelled() && !has_asked.load(Ordering::Relaxed);
-                    if is_due { timeout(FIRST_REQUEST, guest.is_asked()).await.unwrap_or(Ok(false)) } else { Ok(false) }
-                }
+                () = place.leave().cancelled() => match is_due() {
+                    true => timeout(FIRST_REQUEST, guest.is_asked()).await.unwrap_or(Ok(false)),
+                    false => Ok(false),
+                },
             };
             if !is_asked? {
                 return guest.leave().await;
@@ -244,8 +245,7 @@ impl Door {
             let ended = tokio::select! {
                 ended = &mut connection => ended,
                 () = place.leave().cancelled() => {
-                    let is_due = stop.is_cancelled() && !has_asked.load(Ordering::Relaxed);
-                    let asked = if is_due { timeout(FIRST_REQUEST, &mut connection).await.ok() } else { None };
+                    let asked = if is_due() { timeout(FIRST_REQUEST, &mut connection).await.ok() } else { None };
                     match asked {
                         Some(ended) => ended,
                         None => {

@@ -154,8 +154,7 @@ impl Families {
         {
             return Err(Refused::OtherFamily(name.clone()));
         }
-        let mut suspects = other.0.values().filter(|family| may_collide(family.name(), family.kind()));
-        suspects.try_for_each(|family| self.check_collision(family.name(), family.kind()))?;
+        other.0.values().try_for_each(|family| self.check_collision(family.name(), family.kind()))?;
         self.0.extend(other.0);
         Ok(())
     }

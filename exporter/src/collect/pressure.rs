@@ -20,13 +20,8 @@ impl Collector for Pressure {
     fn collect(&self, host: &Files, page: &mut Families) -> anyhow::Result<()> {
         if let Some(text) = host.read_proc_if_any("pressure/cpu")? {
             // Kernels before 5.13 have no second line here, and procfs-core wants one.
-            let doubled;
-            let text = if text.lines().count() == 1 {
-                doubled = [&*text, &text.replacen("some", "full", 1)].concat();
-                &*doubled
-            } else {
-                &*text
-            };
+            let full = if text.lines().count() == 1 { text.replacen("some", "full", 1) } else { String::new() };
+            let text = [&*text, &full].concat();
             let cpu = CpuPressure::from_read(text.as_bytes())?;
             add(page, "cpu_waiting", "Total time in seconds that processes have waited for CPU time", cpu.some.total)?;
         }
